@@ -1,0 +1,1 @@
+"""Corpora, topics, qrels, answers and training sets."""

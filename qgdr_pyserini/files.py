@@ -1,0 +1,157 @@
+"""Reading text that may be gzipped, and writing so that nothing is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import io
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO, cast
+
+from qgdr_pyserini.errors import InputError, QgdrError
+
+
+def read_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
+    r"""Yield the lines of a UTF-8 text file, gzipped or not, with their numbers.
+
+    Parameters
+    ----------
+    path
+        The file; a name ending in ``.gz`` is decompressed.
+
+    Yields
+    ------
+    tuple of int and str
+        Line number from 1, and the line without its line end.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, a directory, not UTF-8, or a damaged gzip archive.
+    """
+    file = Path(path)
+    number = 0
+    try:
+        opened = gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb")
+        with opened as raw:
+            for number, line in enumerate(raw, 1):
+                yield number, line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+    except FileNotFoundError:
+        raise InputError("no such file", file) from None
+    except IsADirectoryError:
+        raise InputError("is a directory; name a file in it", file) from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"not UTF-8 ({error.reason}); convert it first", file, number) from None
+    except (EOFError, gzip.BadGzipFile) as error:
+        raise InputError(f"damaged gzip file ({error}); fetch it again", file, number + 1) from None
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror or error})", file) from None
+
+
+@contextlib.contextmanager
+def atomic_text(path: str | os.PathLike[str]) -> Iterator[TextIO]:
+    """Open a UTF-8 text file for writing that appears under its name only when complete.
+
+    Parameters
+    ----------
+    path
+        The final name; missing parent folders are made. A name ending in ``.gz`` is
+        compressed, with no time stamp so that equal content gives equal bytes.
+
+    Yields
+    ------
+    TextIO
+        The open temporary file.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "wb") as raw:
+            if target.suffix == ".gz":
+                with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
+                    yield from _as_text(cast(io.RawIOBase, packed))
+            else:
+                yield from _as_text(cast(io.RawIOBase, raw))
+            raw.flush()
+            os.fsync(raw.fileno())
+        Path(name).chmod(0o666 & ~_umask())
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _as_text(raw: io.RawIOBase) -> Iterator[TextIO]:
+    text = io.TextIOWrapper(raw, encoding="utf-8", newline="\n")
+    yield text
+    text.flush()
+    text.detach()
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+@contextlib.contextmanager
+def atomic_directory(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[Path]:
+    """Fill a directory under a temporary name and rename it when complete.
+
+    Parameters
+    ----------
+    path
+        The final name.
+    overwrite
+        Replace what stands there. The old directory stays in place until the new one is whole.
+
+    Yields
+    ------
+    Path
+        The temporary directory, beside the final one.
+
+    Raises
+    ------
+    QgdrError
+        If the target exists with something in it and ``overwrite`` is false, or is a file.
+    """
+    target = Path(path)
+    refuse_existing(target, overwrite=overwrite)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    try:
+        yield work
+        work.chmod(0o777 & ~_umask())
+        _swap(work, target)
+    except BaseException:
+        shutil.rmtree(work, ignore_errors=True)
+        raise
+
+
+def refuse_existing(path: str | os.PathLike[str], *, overwrite: bool) -> None:
+    """Raise `QgdrError` where writing the directory ``path`` would destroy something unasked."""
+    target = Path(path)
+    if target.exists() and not target.is_dir():
+        raise QgdrError(f"{target}: is a file, not a directory; choose another name")
+    if target.is_dir() and any(target.iterdir()) and not overwrite:
+        raise QgdrError(f"{target}: already exists; pass --overwrite to replace it, or choose another name")
+
+
+def _swap(work: Path, target: Path) -> None:
+    """Put ``work`` in the place of ``target``; whatever stood there goes last."""
+    if not target.exists():
+        work.replace(target)
+        return
+    old = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.old."))
+    target.replace(old)
+    try:
+        work.replace(target)
+    except OSError:
+        old.replace(target)
+        raise
+    shutil.rmtree(old)

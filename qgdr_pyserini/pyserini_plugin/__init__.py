@@ -1,0 +1,1 @@
+"""How stock Pyserini finds our encoders."""

@@ -1,0 +1,1 @@
+"""From a recipe and a training set to an encoder."""

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO, cast
+from typing import IO, TextIO, cast
 
 from qgdr_pyserini.errors import InputError, QgdrError
 
@@ -36,8 +36,7 @@ def read_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
     file = Path(path)
     number = 0
     try:
-        opened = gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb")
-        with opened as raw:
+        with _open_binary(file) as raw:
             for number, line in enumerate(raw, 1):
                 yield number, line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
     except FileNotFoundError:
@@ -50,6 +49,12 @@ def read_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
         raise InputError(f"damaged gzip file ({error}); fetch it again", file, number + 1) from None
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror or error})", file) from None
+
+
+def _open_binary(file: Path) -> IO[bytes]:
+    if file.suffix == ".gz":
+        return cast(IO[bytes], gzip.open(file, "rb"))
+    return file.open("rb")
 
 
 @contextlib.contextmanager
@@ -74,9 +79,9 @@ def atomic_text(path: str | os.PathLike[str]) -> Iterator[TextIO]:
         with os.fdopen(handle, "wb") as raw:
             if target.suffix == ".gz":
                 with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
-                    yield from _as_text(cast(io.RawIOBase, packed))
+                    yield from _as_text(cast(IO[bytes], packed))
             else:
-                yield from _as_text(cast(io.RawIOBase, raw))
+                yield from _as_text(raw)
             raw.flush()
             os.fsync(raw.fileno())
         Path(name).chmod(0o666 & ~_umask())
@@ -86,7 +91,7 @@ def atomic_text(path: str | os.PathLike[str]) -> Iterator[TextIO]:
         raise
 
 
-def _as_text(raw: io.RawIOBase) -> Iterator[TextIO]:
+def _as_text(raw: IO[bytes]) -> Iterator[TextIO]:
     text = io.TextIOWrapper(raw, encoding="utf-8", newline="\n")
     yield text
     text.flush()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import click
@@ -21,12 +20,12 @@ class OneLineErrorGroup(click.Group):
     Exit codes: 0 done, 1 it ran and found a failure, 2 the input or the options are wrong.
     """
 
-    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> NoReturn:
+    def main(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Run the command line and leave with its exit code."""
-        extra["standalone_mode"] = False
+        kwargs["standalone_mode"] = False
         try:
             # Click returns the code given to `ctx.exit()` when it does not leave by itself.
-            code = super().main(args=args, prog_name=prog_name or "qgdr", **extra)
+            code = super().main(*args, **kwargs)
         except click.UsageError as error:
             where = error.ctx.command_path if error.ctx else "qgdr"
             _fail(f"{error.format_message()} (see '{where} --help')")

@@ -1,0 +1,251 @@
+"""The dual encoder: one transformer that maps queries and passages into one space."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.files import atomic_text
+from qgdr_pyserini.model.config import EncoderConfig
+from qgdr_pyserini.model.pooling import pool
+
+Vectors = npt.NDArray[np.float32]
+
+
+class DualEncoder(torch.nn.Module):
+    """A multilingual encoder whose towers for queries and passages share their weights.
+
+    Parameters
+    ----------
+    model
+        A transformer whose first output is token vectors ``(texts, tokens, dimension)``.
+    tokenizer
+        Its tokenizer.
+    config
+        Pooling, normalisation, prefixes and lengths.
+
+    Examples
+    --------
+    >>> encoder = DualEncoder.from_pretrained(find_encoder("qgdr"))  # doctest: +SKIP
+    >>> query = encoder.encode_queries(["Wo entspringt die Donau?"])  # doctest: +SKIP
+    >>> passage = encoder.encode_passages(["It rises in the Black Forest."], ["Danube"])  # doctest: +SKIP
+    >>> score = (query @ passage.T).item()  # doctest: +SKIP
+    """
+
+    def __init__(
+        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, config: EncoderConfig
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.tokenizer = tokenizer
+        self.config = config
+        self.folder: Path | None = None
+
+    @classmethod
+    def from_pretrained(cls, folder: str | os.PathLike[str], device: str = "cpu") -> DualEncoder:
+        """Load an encoder that `save_pretrained` wrote, in single precision, ready to encode.
+
+        Parameters
+        ----------
+        folder
+            The encoder's folder.
+        device
+            ``cpu``, ``cuda``, ``cuda:1``, …
+
+        Raises
+        ------
+        QgdrError
+            If the folder is no encoder, its files are damaged, or the device is absent.
+        """
+        path = Path(folder)
+        config = EncoderConfig.load(path)
+        try:
+            model = AutoModel.from_pretrained(path, dtype=torch.float32, local_files_only=True)
+            tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
+        except Exception as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise QgdrError(f"{path}: cannot be loaded as an encoder ({reason})") from error
+        encoder = cls(model, tokenizer, config).eval()
+        encoder.folder = path
+        return encoder.to_device(device)
+
+    def to_device(self, device: str) -> DualEncoder:
+        """Move the weights to ``device``; a device that is absent is a `QgdrError`."""
+        try:
+            return self.to(torch.device(device))
+        except (RuntimeError, AssertionError) as error:
+            raise QgdrError(f"device {device!r} cannot be used ({str(error).splitlines()[0]})") from None
+
+    def save_pretrained(self, folder: str | os.PathLike[str], dtype: torch.dtype | None = None) -> None:
+        """Write a folder that `AutoModel`, sentence-transformers and `from_pretrained` load.
+
+        Parameters
+        ----------
+        folder
+            Where to; made if missing.
+        dtype
+            Precision of the weights on disk; as they are when None.
+        """
+        path = Path(folder)
+        path.mkdir(parents=True, exist_ok=True)
+        weights = {
+            name: tensor.to(dtype) if dtype and tensor.is_floating_point() else tensor
+            for name, tensor in self.model.state_dict().items()
+        }
+        self.model.save_pretrained(path, state_dict=weights, safe_serialization=True)
+        self.tokenizer.save_pretrained(path)
+        self.config.save(path)
+        _save_sentence_transformers_modules(path, self.config, self.dimension)
+
+    @property
+    def dimension(self) -> int:
+        """Number of components of a vector."""
+        return int(self.model.config.hidden_size)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """Digest of weights, vocabulary and settings: equal where vectors are comparable."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.model.state_dict().items()):
+            digest.update(name.encode())
+            # Half precision on disk and single in memory are the same encoder.
+            digest.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
+        digest.update(json.dumps(self.tokenizer.get_vocab(), sort_keys=True).encode())
+        digest.update(repr(self.config).encode())
+        return f"sha256:{digest.hexdigest()[:16]}"
+
+    def forward(self, features: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Encode tokenised texts, with gradients.
+
+        Parameters
+        ----------
+        features
+            ``input_ids`` and ``attention_mask``, each ``(texts, tokens)``.
+
+        Returns
+        -------
+        torch.Tensor
+            ``(texts, dimension)``.
+        """
+        states = self.model(**features)[0]
+        return pool(states, features["attention_mask"], self.config)
+
+    def encode_queries(
+        self, queries: Sequence[str], batch_size: int = 64, max_length: int | None = None
+    ) -> Vectors:
+        """Encode queries.
+
+        Parameters
+        ----------
+        queries
+            Texts in any language.
+        batch_size
+            How many are computed at a time.
+        max_length
+            Length in tokens to cut at; the encoder's own when None.
+
+        Returns
+        -------
+        numpy.ndarray
+            float32, ``(queries, dimension)``, contiguous, in the order given.
+        """
+        texts = [self.config.query_prefix + query for query in queries]
+        return self._encode(texts, batch_size, max_length or self.config.query_max_length)
+
+    def encode_passages(
+        self,
+        texts: Sequence[str],
+        titles: Sequence[str] | None = None,
+        batch_size: int = 64,
+        max_length: int | None = None,
+    ) -> Vectors:
+        """Encode passages.
+
+        Parameters
+        ----------
+        texts
+            The passages' text.
+        titles
+            Their titles, put before the text on a line of their own; an empty one is left out.
+        batch_size
+            How many are computed at a time.
+        max_length
+            Length in tokens to cut at; the encoder's own when None.
+
+        Returns
+        -------
+        numpy.ndarray
+            float32, ``(passages, dimension)``, contiguous, in the order given.
+        """
+        if titles is not None:
+            pairs = zip(titles, texts, strict=True)
+            texts = [f"{title}\n{text}" if title else text for title, text in pairs]
+        texts = [self.config.passage_prefix + text for text in texts]
+        return self._encode(texts, batch_size, max_length or self.config.passage_max_length)
+
+    def tokenize(self, texts: Sequence[str], max_length: int) -> dict[str, torch.Tensor]:
+        """Turn texts into padded ``input_ids`` and ``attention_mask``, cut at ``max_length`` tokens."""
+        features = self.tokenizer(
+            list(texts),
+            padding=True,
+            truncation=True,
+            max_length=max_length,
+            return_token_type_ids=False,
+            return_tensors="pt",
+        )
+        return dict(features)
+
+    @torch.inference_mode()
+    def _encode(self, texts: Sequence[str], batch_size: int, max_length: int) -> Vectors:
+        vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
+        # Texts of like length share a batch, so that little is computed on padding.
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        for start in range(0, len(order), batch_size):
+            rows = order[start : start + batch_size]
+            features = self.tokenize([texts[i] for i in rows], max_length)
+            moved = {name: tensor.to(self.device) for name, tensor in features.items()}
+            vectors[rows] = self(moved).float().cpu().numpy()
+        return vectors
+
+
+def _save_sentence_transformers_modules(folder: Path, config: EncoderConfig, dimension: int) -> None:
+    """Describe the encoder to sentence-transformers: transformer, pooling, normalisation."""
+    kinds = ["Transformer", "Pooling"] + ["Normalize"] * config.normalize
+    names = ["", "1_Pooling", "2_Normalize"]
+    modules = [
+        {"idx": i, "name": str(i), "path": names[i], "type": f"sentence_transformers.models.{kind}"}
+        for i, kind in enumerate(kinds)
+    ]
+    pooling = {
+        "word_embedding_dimension": dimension,
+        "pooling_mode_cls_token": config.pooling == "cls",
+        "pooling_mode_mean_tokens": config.pooling == "mean",
+    }
+    prompts = {"query": config.query_prefix, "document": config.passage_prefix}
+    similarity = {"prompts": prompts, "similarity_fn_name": "cosine" if config.normalize else "dot"}
+    _write_json(folder / "modules.json", modules)
+    _write_json(folder / "1_Pooling" / "config.json", pooling)
+    _write_json(folder / "config_sentence_transformers.json", similarity)
+    _write_json(folder / "sentence_bert_config.json", {"max_seq_length": config.passage_max_length})
+
+
+def _write_json(path: Path, value: Any) -> None:
+    with atomic_text(path) as file:
+        json.dump(value, file, indent=2)
+        file.write("\n")

@@ -1,0 +1,134 @@
+"""Sources of positive pairs: a text in some language, and the English text it should lie near."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+import numpy as np
+
+from qgdr_pyserini.collection.training_set import TrainingPassage, TrainingQuery, Translation
+from qgdr_pyserini.train.code_switching import CodeSwitcher
+
+Row = TypeVar("Row")
+
+
+class Pair(NamedTuple):
+    """A positive pair; pairs of one key are not each other's negatives."""
+
+    query: str
+    passage: str
+    key: str
+
+
+class PairSource(Protocol):
+    """Something to draw positive pairs from."""
+
+    def draw(self, size: int, rng: np.random.Generator) -> list[Pair]:
+        """Draw ``size`` pairs with replacement."""
+
+
+class ByLanguage(Generic[Row]):
+    """Rows drawn by language first, so that small languages are heard.
+
+    Parameters
+    ----------
+    rows
+        What to draw from.
+    language
+        Tells a row's language.
+    exponent
+        A language of n rows is drawn with probability proportional to n to this power:
+        1 leaves the proportions of the data, 0 makes all languages equal.
+    """
+
+    def __init__(self, rows: Iterable[Row], language: Callable[[Row], str], exponent: float) -> None:
+        groups: dict[str, list[Row]] = defaultdict(list)
+        for row in rows:
+            groups[language(row)].append(row)
+        self._groups: list[Sequence[Row]] = [groups[lang] for lang in sorted(groups)]
+        weights = np.array([len(group) for group in self._groups], dtype=float) ** exponent
+        self._probabilities = weights / weights.sum()
+
+    def draw(self, size: int, rng: np.random.Generator) -> list[Row]:
+        """Draw ``size`` rows with replacement."""
+        chosen = rng.choice(len(self._groups), size=size, p=self._probabilities)
+        places = rng.random(size)
+        return [self._groups[g][int(p * len(self._groups[g]))] for g, p in zip(chosen, places, strict=True)]
+
+
+class QueryPairs:
+    """Queries with their passages, for training the task itself."""
+
+    def __init__(
+        self, queries: Iterable[TrainingQuery], passages: dict[str, TrainingPassage], exponent: float
+    ) -> None:
+        self._queries = ByLanguage(queries, lambda row: row.lang, exponent)
+        self._passages = passages
+
+    def draw(self, size: int, rng: np.random.Generator) -> list[Pair]:
+        """Draw ``size`` pairs with replacement."""
+        rows = self._queries.draw(size, rng)
+        return [Pair(row.query, contents(self._passages[row.docid]), row.docid) for row in rows]
+
+
+class TranslationPairs:
+    """Texts with their English translations."""
+
+    def __init__(self, rows: Iterable[Translation], exponent: float) -> None:
+        self._rows = ByLanguage(rows, lambda row: row.lang, exponent)
+
+    def draw(self, size: int, rng: np.random.Generator) -> list[Pair]:
+        """Draw ``size`` pairs with replacement."""
+        return [Pair(row.text, row.english, row.english.lower()) for row in self._rows.draw(size, rng)]
+
+
+class CropPairs:
+    """Spans of passages as queries for the rest of them (inverse cloze, Lee et al. 2019).
+
+    Parameters
+    ----------
+    passages
+        English passages.
+    shortest, longest
+        Length of a span, in words.
+    keep
+        How often the span also stays in the passage, which teaches matching of words.
+    """
+
+    def __init__(
+        self, passages: Iterable[TrainingPassage], shortest: int = 4, longest: int = 16, keep: float = 0.5
+    ) -> None:
+        self._passages = list(passages)
+        self._shortest, self._longest, self._keep = shortest, longest, keep
+
+    def draw(self, size: int, rng: np.random.Generator) -> list[Pair]:
+        """Draw ``size`` pairs with replacement."""
+        return [self._crop(self._passages[i], rng) for i in rng.integers(len(self._passages), size=size)]
+
+    def _crop(self, passage: TrainingPassage, rng: np.random.Generator) -> Pair:
+        words = passage.text.split()
+        length = min(int(rng.integers(self._shortest, self._longest + 1)), len(words))
+        start = int(rng.integers(len(words) - length + 1))
+        rest = words if rng.random() < self._keep else words[:start] + words[start + length :]
+        text = f"{passage.title}\n{' '.join(rest)}"
+        return Pair(" ".join(words[start : start + length]), text, passage.docid)
+
+
+class CodeSwitchedPairs:
+    """Pairs of another source whose English queries are put, word by word, into other languages."""
+
+    def __init__(self, english: PairSource, switcher: CodeSwitcher) -> None:
+        self._english = english
+        self._switcher = switcher
+
+    def draw(self, size: int, rng: np.random.Generator) -> list[Pair]:
+        """Draw ``size`` pairs with replacement."""
+        pairs = self._english.draw(size, rng)
+        return [pair._replace(query=self._switcher.switch(pair.query, rng)) for pair in pairs]
+
+
+def contents(passage: TrainingPassage) -> str:
+    """Join title and text as a corpus does."""
+    return f"{passage.title}\n{passage.text}" if passage.title else passage.text

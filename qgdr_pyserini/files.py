@@ -8,6 +8,7 @@ import io
 import os
 import shutil
 import tempfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TextIO, cast
@@ -45,7 +46,7 @@ def read_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
         raise InputError("is a directory; name a file in it", file) from None
     except UnicodeDecodeError as error:
         raise InputError(f"not UTF-8 ({error.reason}); convert it first", file, number) from None
-    except (EOFError, gzip.BadGzipFile) as error:
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InputError(f"damaged gzip file ({error}); fetch it again", file, number + 1) from None
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror or error})", file) from None

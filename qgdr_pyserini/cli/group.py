@@ -40,6 +40,10 @@ class OneLineErrorGroup(click.Group):
             # The reader (`| head`) has seen enough; keep Python from complaining at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(0)
+        except OSError as error:
+            # A full disk, a read-only folder, a path through a file.
+            place = f"{error.filename}: " if error.filename else ""
+            _fail(f"{place}{error.strerror or error}")
         sys.exit(code if isinstance(code, int) else 0)
 
 

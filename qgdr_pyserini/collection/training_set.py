@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.collection.jsonl import read_objects
+from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.files import read_lines
 
 
@@ -63,7 +63,7 @@ class TrainingSet:
     names: list[Translation]
 
     def counts(self) -> dict[str, int]:
-        """Number of rows of each part."""
+        """Count the rows of each part."""
         return {field.name: len(getattr(self, field.name)) for field in dataclasses.fields(self)}
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+import transformers
 from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from qgdr_pyserini.errors import QgdrError
@@ -70,6 +71,8 @@ class DualEncoder(torch.nn.Module):
         """
         path = Path(folder)
         config = EncoderConfig.load(path)
+        # A local folder loads in a moment; a bar for it would stand in logs and beside error lines.
+        transformers.utils.logging.disable_progress_bar()
         try:
             model = AutoModel.from_pretrained(path, dtype=torch.float32, local_files_only=True)
             tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)

@@ -25,12 +25,17 @@ import click
     help="Tokens at which passages are cut.  [default: the encoder's]",
 )
 @click.option(
-    "--batch-size",
-    type=click.IntRange(min=1),
-    default=64,
+    "--precision",
+    type=click.Choice(["auto", "fp32", "bf16", "fp16", "int8"]),
+    default="auto",
     show_default=True,
+    help="Number format; auto takes bf16 where a measurement shows it to be faster, else fp32.",
+)
+@click.option(
+    "--batch-tokens",
+    type=click.IntRange(min=1),
     metavar="N",
-    help="Passages computed at a time.",
+    help="Tokens computed at a time.  [default: chosen for the device]",
 )
 @click.option("--overwrite", is_flag=True, help="Replace an index that stands there.")
 def encode_corpus(
@@ -41,7 +46,8 @@ def encode_corpus(
     device: str | None,
     threads: int | None,
     max_length: int | None,
-    batch_size: int,
+    precision: str,
+    batch_tokens: int | None,
     overwrite: bool,
 ) -> None:
     """Encode a corpus into a FAISS index that Pyserini searches.
@@ -53,14 +59,19 @@ def encode_corpus(
       qgdr encode-corpus --corpus collections/xquad/corpus.jsonl --index indexes/xquad.qgdr
     """
     from qgdr_pyserini.encode import corpus_encoder
+    from qgdr_pyserini.encode.options import EncodingOptions
     from qgdr_pyserini.encode.progress import progress
     from qgdr_pyserini.encode.threads import limit_threads
 
     limit_threads(threads)
-    options = corpus_encoder.EncodingOptions(device, max_length, batch_size, index_type=index_type)
+    options = EncodingOptions(device, max_length, batch_tokens, index_type=index_type, precision=precision)
     with progress("passages") as advance:
         done = corpus_encoder.encode_corpus(
-            corpus, index, encoder, overwrite=overwrite, options=options, advance=advance
+            corpus, index, encoder, overwrite=overwrite, options=options, advance=advance, tell=_tell
         )
     rate = done.passages / done.seconds
     click.echo(f"{done.passages:,} passages in {done.seconds:.1f} s, {rate:,.1f} passages/s: {done.index}")
+
+
+def _tell(message: str) -> None:
+    click.echo(message, err=True)

@@ -6,18 +6,21 @@ import dataclasses
 import itertools
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from qgdr_pyserini.collection.corpus import Passage, read_corpus
+from qgdr_pyserini.encode.ahead import ahead
+from qgdr_pyserini.encode.computing import WindowEncoder, automatic_batch_tokens
 from qgdr_pyserini.encode.index_types import INDEX_TYPES
 from qgdr_pyserini.encode.manifest import IndexManifest
+from qgdr_pyserini.encode.options import EncodingOptions
+from qgdr_pyserini.encode.precision import choose_precision, set_precision
 from qgdr_pyserini.encode.progress import Advance
-from qgdr_pyserini.encode.vectors import VectorFile, Vectors
-from qgdr_pyserini.encode.windows import batches, windows
+from qgdr_pyserini.encode.vectors import VectorFile
+from qgdr_pyserini.encode.windows import windows
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.files import atomic_directory, refuse_existing
 from qgdr_pyserini.model.dual_encoder import DualEncoder
@@ -28,31 +31,6 @@ DOCIDS = "docid"
 MANIFEST = "qgdr.json"
 
 _VECTORS = "vectors.f32"
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class EncodingOptions:
-    """How a corpus is encoded.
-
-    Parameters
-    ----------
-    device
-        ``cpu``, ``cuda``, ``cuda:1``, …; a GPU where there is one when None.
-    max_length
-        Tokens beyond which a passage is cut off; the encoder's own when None.
-    batch_size
-        Passages computed at a time.
-    window
-        Passages in memory at a time, sorted by length to make batches.
-    index_type
-        One of `INDEX_TYPES`.
-    """
-
-    device: str | None = None
-    max_length: int | None = None
-    batch_size: int = 64
-    window: int = 4096
-    index_type: str = "flat"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -72,6 +50,7 @@ def encode_corpus(
     overwrite: bool = False,
     options: EncodingOptions | None = None,
     advance: Advance | None = None,
+    tell: Callable[[str], object] = lambda message: None,
 ) -> EncodedCorpus:
     """Encode a corpus into an index that Pyserini searches.
 
@@ -91,6 +70,8 @@ def encode_corpus(
         How to encode.
     advance
         Called with the number of passages of every batch done.
+    tell
+        Called with what was decided on the user's behalf, a line each.
 
     Returns
     -------
@@ -108,10 +89,14 @@ def encode_corpus(
     folder = find_encoder(encoder)
     passages = _not_empty(corpus)
     model = _load(folder, chosen)
+    precision, reason = choose_precision(chosen.precision, model)
+    tell(f"precision {precision}: {reason}")
+    model.fingerprint  # noqa: B018  computed now, of the weights as they were saved
+    set_precision(model, precision)
     started = time.perf_counter()
     with atomic_directory(index, overwrite=overwrite) as work:
         count = _write_index(work, passages, model, chosen, advance or (lambda done: None))
-        _manifest(folder, model, chosen, count).write(work / MANIFEST)
+        _manifest(folder, model, chosen, count, precision).write(work / MANIFEST)
     return EncodedCorpus(Path(index), count, time.perf_counter() - started)
 
 
@@ -129,32 +114,24 @@ def refuse_output(index: str | os.PathLike[str], *, overwrite: bool) -> None:
         )
 
 
-def encode_window(
-    model: DualEncoder, window: Sequence[Passage], options: EncodingOptions, advance: Advance
-) -> Vectors:
-    """Encode passages in batches of like length.
-
-    Returns
-    -------
-    numpy.ndarray
-        float32, ``(passages, dimension)``, in the order of ``window``.
-    """
-    vectors = np.empty((len(window), model.dimension), dtype=np.float32)
-    for rows in batches(window, options.batch_size):
-        texts, titles = [window[i].text for i in rows], [window[i].title for i in rows]
-        vectors[rows] = model.encode_passages(texts, titles, options.batch_size, options.max_length)
-        advance(len(rows))
-    return vectors
+def tokenized_windows(
+    passages: Iterable[Passage], model: DualEncoder, options: EncodingOptions
+) -> Iterator[tuple[list[str], list[list[int]]]]:
+    """Yield the ids and the token numbers of every window of passages."""
+    for window in windows(passages, options.window):
+        texts, titles = [item.text for item in window], [item.title for item in window]
+        tokens = model.passage_tokens(texts, titles, options.max_length)
+        yield [item.docid for item in window], tokens
 
 
-@torch.inference_mode()
 def _write_index(
     work: Path, passages: Iterator[Passage], model: DualEncoder, options: EncodingOptions, advance: Advance
 ) -> int:
+    encoder = WindowEncoder(model, options.batch_tokens or automatic_batch_tokens(model.device))
     with VectorFile(work / _VECTORS, work / DOCIDS, model.dimension) as store:
-        for window in windows(passages, options.window):
-            vectors = encode_window(model, window, options, advance)
-            store.append([passage.docid for passage in window], vectors)
+        with ahead(tokenized_windows(passages, model, options)) as tokenized:
+            for docids, tokens in tokenized:
+                store.append(docids, encoder.encode(tokens, advance))
         INDEX_TYPES[options.index_type](store.mapped(), work / INDEX)
     (work / _VECTORS).unlink()
     return store.count
@@ -181,7 +158,9 @@ def _load(folder: Path, options: EncodingOptions) -> DualEncoder:
     return model
 
 
-def _manifest(folder: Path, model: DualEncoder, options: EncodingOptions, count: int) -> IndexManifest:
+def _manifest(
+    folder: Path, model: DualEncoder, options: EncodingOptions, count: int, precision: str
+) -> IndexManifest:
     return IndexManifest(
         encoder=folder.resolve().name,
         fingerprint=model.fingerprint,
@@ -189,7 +168,7 @@ def _manifest(folder: Path, model: DualEncoder, options: EncodingOptions, count:
         pooling=model.config.pooling,
         normalized=model.config.normalize,
         max_length=options.max_length or model.config.passage_max_length,
-        precision="fp32",
+        precision=precision,
         index_type=options.index_type,
         passages=count,
     )

@@ -46,7 +46,7 @@ def compare(
     output: str,
     overwrite: bool,
 ) -> None:
-    r"""Compare TREC runs: scores by language, and which differences are more than chance.
+    """Compare TREC runs: scores by language, and which differences are more than chance.
 
     Prints a table for each metric and writes report.md and report.json. Every judged query counts, as zero
     where a run has no hit for it. Each system is tested against the baseline by a paired t-test, corrected
@@ -54,8 +54,8 @@ def compare(
 
     \b
     Example:
-      qgdr compare --qrels collections/xquad/qrels.txt \
-        --run 'bm25=runs/run.bm25.*.txt' --run 'qgdr=runs/xquad.qgdr.*.txt' \
+      qgdr compare --qrels collections/xquad/qrels.txt \\
+        --run 'bm25=runs/run.bm25.*.txt' --run 'qgdr=runs/xquad.qgdr.*.txt' \\
         --output reports/xquad
     """
     from qgdr_pyserini.evaluate.compare import compare as compare_systems

@@ -99,6 +99,12 @@ def test_pyserinis_files_and_ours_and_nothing_else(tiny_encoder, corpus, tmp_pat
         "precision": "fp32",
         "index_type": "flat",
         "passages": 50,
+        "window": 16,
+        "batch_tokens": 160,
+        "shard": "1/1",
+        "corpus_passages": 50,
+        "files": [["corpus.jsonl", corpus.stat().st_size]],
+        "contents": manifest["contents"],
     }
     assert versions == {
         name: importlib.metadata.version(name)
@@ -176,13 +182,17 @@ def test_a_crash_in_the_middle_leaves_the_old_index(fault, tiny_encoder, corpus,
     with pytest.raises(fault):
         encode_corpus(corpus, index, str(tiny_encoder), options=SMALL, overwrite=True)
     assert files(index) == before
+    monkeypatch.undo()
+    encode_corpus(corpus, index, str(tiny_encoder), options=SMALL, resume=True)
+    assert files(index) == before
     assert [path.name for path in index.parent.iterdir()] == ["tiny"]
 
 
-def test_a_bad_line_late_in_the_corpus_leaves_nothing(tiny_encoder, corpus, tmp_path):
+def test_a_bad_line_early_in_the_corpus_leaves_nothing(tiny_encoder, corpus, tmp_path):
+    write_corpus(corpus, [passage(1), passage(2)])
     with corpus.open("a") as file:
-        file.write('{"id": "d3", "text": "again"}\n')
-    with pytest.raises(InputError, match=r"corpus\.jsonl:51: duplicate id 'd3', first at .*corpus\.jsonl:4"):
+        file.write('{"id": "d2", "text": "again"}\n')
+    with pytest.raises(InputError, match=r"corpus\.jsonl:3: duplicate id 'd2', first at .*corpus\.jsonl:2"):
         encode_corpus(corpus, tmp_path / "indexes" / "tiny", str(tiny_encoder), options=SMALL)
     assert list((tmp_path / "indexes").iterdir()) == []
 

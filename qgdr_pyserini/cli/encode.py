@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
+
+if TYPE_CHECKING:
+    from qgdr_pyserini.encode.corpus_encoder import EncodedCorpus
 
 
 @click.command("encode-corpus")
@@ -37,7 +42,9 @@ import click
     metavar="N",
     help="Tokens computed at a time.  [default: chosen for the device]",
 )
-@click.option("--overwrite", is_flag=True, help="Replace an index that stands there.")
+@click.option("--shard", metavar="I/N", help="Encode part I of N; 'qgdr merge-shards' joins the parts.")
+@click.option("--resume", is_flag=True, help="Go on where a run stopped; begin where none did.")
+@click.option("--overwrite", is_flag=True, help="Replace an index that stands there; drop unfinished work.")
 def encode_corpus(
     corpus: str,
     index: str,
@@ -48,29 +55,55 @@ def encode_corpus(
     max_length: int | None,
     precision: str,
     batch_tokens: int | None,
+    shard: str | None,
+    resume: bool,
     overwrite: bool,
 ) -> None:
     """Encode a corpus into a FAISS index that Pyserini searches.
 
-    The corpus is read as a stream; the index appears only when it is whole.
+    The corpus is read as a stream; the index appears only when it is whole. What is done is kept in
+    INDEX.partial: whatever stopped a run, the same command with --resume goes on from there, and the
+    index comes out as if nothing had happened.
 
     \b
     Example:
       qgdr encode-corpus --corpus collections/xquad/corpus.jsonl --index indexes/xquad.qgdr
+      qgdr encode-corpus --corpus wiki/ --index indexes/wiki --encoder qgdr --resume
     """
     from qgdr_pyserini.encode import corpus_encoder
     from qgdr_pyserini.encode.options import EncodingOptions
     from qgdr_pyserini.encode.progress import progress
+    from qgdr_pyserini.encode.shards import Shard
     from qgdr_pyserini.encode.threads import limit_threads
 
     limit_threads(threads)
-    options = EncodingOptions(device, max_length, batch_tokens, index_type=index_type, precision=precision)
+    options = EncodingOptions(
+        device,
+        max_length,
+        batch_tokens,
+        index_type=index_type,
+        precision=precision,
+        shard=Shard.parse(shard or "1/1"),
+    )
     with progress("passages") as advance:
         done = corpus_encoder.encode_corpus(
-            corpus, index, encoder, overwrite=overwrite, options=options, advance=advance, tell=_tell
+            corpus,
+            index,
+            encoder,
+            resume=resume,
+            overwrite=overwrite,
+            options=options,
+            advance=advance,
+            tell=_tell,
         )
-    rate = done.passages / done.seconds
-    click.echo(f"{done.passages:,} passages in {done.seconds:.1f} s, {rate:,.1f} passages/s: {done.index}")
+    click.echo(_summary(done))
+
+
+def _summary(done: EncodedCorpus) -> str:
+    new = done.passages - done.resumed
+    rate = f" in {done.seconds:.1f} s, {new / done.seconds:,.1f} passages/s" if new else ""
+    before = f" ({done.resumed:,} before)" if done.resumed else ""
+    return f"{done.passages:,} passages{before}{rate}: {done.index}"
 
 
 def _tell(message: str) -> None:

@@ -7,8 +7,25 @@ from pathlib import Path
 
 from qgdr_pyserini.encode.flat_index import write_flat_index
 from qgdr_pyserini.encode.vectors import Vectors
+from qgdr_pyserini.errors import QgdrError
 
 INDEX_TYPES: dict[str, Callable[[Vectors, Path], None]] = {
     "flat": write_flat_index,
 }
 """By name, what writes vectors ``(passages, dimension)`` as a FAISS index to a file."""
+
+
+def write_index(kind: str, vectors: Vectors, path: Path) -> None:
+    """Write vectors ``(passages, dimension)`` as an index of a kind.
+
+    Raises
+    ------
+    QgdrError
+        If the file cannot be written.
+    """
+    try:
+        INDEX_TYPES[kind](vectors, path)
+    except RuntimeError as error:
+        if "write error" not in str(error):
+            raise
+        raise QgdrError(f"{path}: cannot be written; make room, then go on with --resume") from None

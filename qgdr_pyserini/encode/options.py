@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+from qgdr_pyserini.encode.shards import WHOLE, Shard
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class EncodingOptions:
@@ -23,6 +25,8 @@ class EncodingOptions:
         One of `INDEX_TYPES`.
     precision
         ``auto``, ``fp32``, ``bf16``, ``fp16`` or ``int8``.
+    shard
+        Which part of the corpus to encode; all of it by default.
     """
 
     device: str | None = None
@@ -31,3 +35,4 @@ class EncodingOptions:
     window: int = 1024
     index_type: str = "flat"
     precision: str = "auto"
+    shard: Shard = WHOLE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from typing import Any
 
 import torch
 
@@ -86,4 +87,5 @@ def _quantize(model: DualEncoder) -> None:
         raise QgdrError("this torch has no dynamic quantisation; choose another precision") from None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch announces that torchao will take this over
-        model.model = quantize_dynamic(model.model, {torch.nn.Linear}, dtype=torch.qint8)
+        quantize: Any = quantize_dynamic
+        model.model = quantize(model.model, {torch.nn.Linear}, dtype=torch.qint8)

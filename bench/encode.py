@@ -1,16 +1,16 @@
 """Compare encoders of a corpus: pyserini.encode, sentence-transformers, qgdr encode-corpus.
 
 All sides encode the same passages with the same model, a random 6-layer 384-dimensional BERT made here, one
-after another in one run, each in a process of its own, with the defaults of its tool where this file sets none.
+after another in one run, each in a process of its own, with its own defaults where this file sets nothing.
 
     python bench/encode.py --passages-file data/train/passages.jsonl.gz --passages 4000 --output encode.json
 
-Columns of the table: ``whole``, seconds of the process from start to end; ``cpu``, processor seconds it used,
-which other work on the machine disturbs less; ``steady``, seconds without starting up, taken as the whole less
-that of a run over 64 passages; ``peak``, memory in MB; ``use``, the model's floating-point operations in
-``steady`` against the rate of fp32 matrix products measured between the runs; ``diff``, the largest difference
-of a vector's component from pyserini.encode's; ``top10``, the part of each passage's ten nearest passages that
-is the same as with pyserini.encode's vectors.
+Columns of the table: ``whole``, seconds of the process from start to end; ``steady``, seconds without
+starting up: the whole less that of a run over 64 passages; ``cpu``, processor seconds of the whole, and
+``steady cpu`` likewise, which other work on the machine disturbs less; ``peak``, memory in MB; ``use``, the
+model's floating-point operations in ``steady`` against the rate of fp32 matrix products measured between the
+runs; ``diff``, the largest difference of a component from pyserini.encode's vectors; ``top10``, the part of
+each passage's ten nearest passages that is the same as by pyserini.encode's vectors.
 """
 
 from __future__ import annotations
@@ -203,7 +203,7 @@ def read_vectors(output: Path) -> Any:
 
 
 def work_to_do(model: Path, texts: list[str]) -> tuple[int, float]:
-    """Count the passages' tokens, and the operations of the layers' matrix products over them, without padding."""
+    """Count the passages' tokens, and the operations of the layers over them, without padding."""
     lengths = np.array(
         [len(text) for text in DualEncoder.from_pretrained(model).passage_tokens(texts)], dtype=float
     )
@@ -242,18 +242,17 @@ def print_table(result: dict[str, Any]) -> None:
         f"{result['threads']} threads; fp32 matrix products {result['matrix_gflops']:.0f} GFLOP/s (median); "
         f"load {result['load'][0]:.1f} to {result['load'][1]:.1f}; medians of {result['repeats']}\n"
     )
-    print(
-        "| side | whole s | steady s | passages/s | cpu s | peak MB | × stock whole | × stock steady | use | diff | top10 |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|---|---|")
+    head = "side|whole s|steady s|passages/s|cpu s|steady cpu s|peak MB|× stock whole|× stock steady"
+    columns = [*head.split("|"), "× stock steady cpu", "use", "diff", "top10"]
+    print("| " + " | ".join(columns) + " |\n" + "|---" * len(columns) + "|")
     for side, run in result["sides"].items():
         base = stock_run or run
-        print(
-            f"| {side} | {run['whole']:.1f} | {run['steady']:.1f} | {(result['passages'] - FEW) / run['steady']:.1f} "
-            f"| {run['cpu']:.1f} | {run['peak']:.0f} | {base['whole'] / run['whole']:.2f} "
-            f"| {base['steady'] / run['steady']:.2f} | {run['use']:.0%} | {run.get('diff', 0):.1e} "
-            f"| {run.get('top10', 1):.3f} |"
-        )
+        gains = [base[key] / run[key] for key in ("whole", "steady", "steady_cpu")]
+        cells = [f"{run[key]:.1f}" for key in ("whole", "steady", "cpu", "steady_cpu")]
+        cells.insert(2, f"{(result['passages'] - FEW) / run['steady']:.1f}")
+        cells += [f"{run['peak']:.0f}", *(f"{gain:.2f}" for gain in gains), f"{run['use']:.0%}"]
+        cells += [f"{run.get('diff', 0):.1e}", f"{run.get('top10', 1):.3f}"]
+        print("| " + " | ".join([side, *cells]) + " |")
 
 
 if __name__ == "__main__":

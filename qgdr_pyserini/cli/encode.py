@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     "--encoder", default="qgdr", show_default=True, metavar="NAME|PATH", help="A shipped encoder or a folder."
 )
 @click.option(
-    "--index-type", type=click.Choice(["flat"]), default="flat", show_default=True, help="Kind of index."
+    "--index-type",
+    type=click.Choice(["flat", "fp16", "sq8", "pq", "hnsw", "ivf"]),
+    default="flat",
+    show_default=True,
+    help="Kind of index.",
 )
 @click.option("--device", metavar="D", help="cpu, cuda, cuda:1, …  [default: a GPU where there is one]")
 @click.option("--threads", type=click.IntRange(min=1), metavar="N", help="CPU threads.  [default: all cores]")
@@ -108,3 +112,31 @@ def _summary(done: EncodedCorpus) -> str:
 
 def _tell(message: str) -> None:
     click.echo(message, err=True)
+
+
+@click.command("encode-queries")
+@click.option("--topics", required=True, metavar="FILE", help="Questions, a line 'qid<TAB>question' each.")
+@click.option("--output", required=True, metavar="DIR", help="Directory for --encoded-queries.")
+@click.option(
+    "--encoder", default="qgdr", show_default=True, metavar="NAME|PATH", help="A shipped encoder or a folder."
+)
+@click.option("--index", metavar="DIR", help="Make sure that this index was made by the same encoder.")
+@click.option("--device", default="cpu", show_default=True, metavar="D", help="cpu, cuda, cuda:1, …")
+@click.option("--overwrite", is_flag=True, help="Replace what stands at the output.")
+def encode_queries(
+    topics: str, output: str, encoder: str, index: str | None, device: str, overwrite: bool
+) -> None:
+    """Encode questions for Pyserini's --encoded-queries.
+
+    \b
+    Example:
+      qgdr encode-queries --topics collections/xquad/topics.de.tsv --output queries/xquad.de
+      python -m pyserini.search.faiss --encoded-queries queries/xquad.de --index indexes/xquad.qgdr \\
+        --topics collections/xquad/topics.de.tsv --output runs/xquad.de.txt
+    """
+    from qgdr_pyserini.encode import query_encoder
+
+    count = query_encoder.encode_queries(
+        topics, output, encoder, index=index, device=device, overwrite=overwrite
+    )
+    click.echo(f"{count:,} queries: {output}")

@@ -131,8 +131,8 @@ def sentence_transformers(model: Path, corpus: Path, output: Path, dtype: str) -
 def ours(model: Path, corpus: Path, output: Path, precision: str) -> list[str]:
     """Command of qgdr encode-corpus."""
     start = "from qgdr_pyserini.cli import main; main()"
-    rest = f"encode-corpus --corpus {corpus} --index {output} --encoder {model} --precision {precision} --device cpu"
-    return [sys.executable, "-c", start, *rest.split()]
+    places = f"encode-corpus --corpus {corpus} --index {output} --encoder {model}"
+    return [sys.executable, "-c", start, *places.split(), "--device", "cpu", "--precision", precision]
 
 
 COMMANDS: dict[str, Any] = {

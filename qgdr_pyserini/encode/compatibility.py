@@ -26,6 +26,6 @@ def refuse_mismatch(index: str | os.PathLike[str], name: str, fingerprint: str) 
     made = IndexManifest.read(Path(index))
     if made.fingerprint != fingerprint:
         raise QgdrError(
-            f"{index}: encoded by {made.encoder} ({made.fingerprint}), the queries by {name} ({fingerprint}), "
-            "so scores would mean nothing; use one encoder for both"
+            f"{index}: encoded by {made.encoder} ({made.fingerprint}), "
+            f"the queries by {name} ({fingerprint}): scores would mean nothing; use one encoder for both"
         )

@@ -13,10 +13,8 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import os
 import random
 import resource
-import signal
 import tempfile
 import time
 from pathlib import Path
@@ -91,7 +89,7 @@ def kills(work: Path, encoder: str, count: int, passages: int) -> None:
         process = PROCESSES.Process(target=encode, args=(corpus, index, encoder))
         process.start()
         time.sleep(random.uniform(0, seconds))
-        os.kill(process.pid or 0, signal.SIGKILL)
+        process.kill()  # SIGKILL
         process.join()
         again = run(corpus, index, encoder)
         kept += again[1]

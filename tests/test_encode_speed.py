@@ -6,12 +6,14 @@ import threading
 import numpy as np
 import pytest
 import torch
+from transformers import BertConfig, BertModel
 
 from qgdr_pyserini.collection.corpus import write_corpus
 from qgdr_pyserini.encode.ahead import ahead
 from qgdr_pyserini.encode.computing import WindowEncoder
 from qgdr_pyserini.encode.corpus_encoder import encode_corpus
 from qgdr_pyserini.encode.options import EncodingOptions
+from qgdr_pyserini.encode.packing import pack
 from qgdr_pyserini.encode.precision import choose_precision, set_precision
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.dual_encoder import DualEncoder
@@ -129,3 +131,19 @@ def test_auto_leaves_an_encoder_without_layers_alone(encoder):
 def test_fp16_is_for_gpus(encoder):
     with pytest.raises(QgdrError, match="fp16 needs a GPU"):
         choose_precision("fp16", encoder)
+
+
+@pytest.mark.parametrize("activation", ["gelu", "relu"])
+def test_packed_layers_compute_the_same(activation):
+    config = BertConfig(
+        vocab_size=50, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64
+    )
+    config.hidden_act = activation
+    torch.manual_seed(2)
+    model = BertModel(config, add_pooling_layer=False).eval()
+    ids = torch.randint(0, 50, (3, 7))
+    with torch.inference_mode():
+        expected = model(input_ids=ids)[0]
+        pack(model)
+        assert not [module for module in model.modules() if isinstance(module, torch.nn.Linear)]
+        torch.testing.assert_close(model(input_ids=ids)[0], expected, atol=1e-5, rtol=0)

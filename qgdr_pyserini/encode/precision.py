@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from qgdr_pyserini.encode.packing import pack
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 
@@ -78,6 +79,8 @@ def set_precision(model: DualEncoder, precision: str) -> None:
     else:
         dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
         model.model.to(dtypes[precision])
+        if precision == "bf16" and model.device.type == "cpu":
+            pack(model.model)
 
 
 def _quantize(model: DualEncoder) -> None:

@@ -28,7 +28,7 @@ class PackedLinear(nn.Module):
         super().__init__()
         self._weight = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), None)
         self._bias = None if linear.bias is None else linear.bias.detach()
-        self._after = ("gelu", [], "none") if gelu else ("none", [], "")
+        self._after: tuple[str, list[Any], str] = ("gelu", [], "none") if gelu else ("none", [], "")
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
         """Map ``(…, inputs)`` to ``(…, outputs)``."""
@@ -40,7 +40,7 @@ class PackedLinear(nn.Module):
 
 def pack(model: nn.Module) -> None:
     """Replace a model's linear layers by packed ones, in place, where this torch can."""
-    if not (torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")):
+    if not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
         return
     for parent in list(model.modules()):
         fused = _has_gelu(parent)

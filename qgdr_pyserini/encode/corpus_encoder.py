@@ -207,9 +207,12 @@ def _manifest(work: Unfinished, corpus_passages: int) -> IndexManifest:
 
 def _stands_finished(place: Path, work: Unfinished) -> bool:
     """Whether a run was killed after the index came to its place and before its unfinished work went."""
-    if not work.count or not (place / MANIFEST).is_file():
+    if not work.count:
         return False
-    manifest = IndexManifest.read(place)
+    try:
+        manifest = IndexManifest.read(place)
+    except InputError:  # none there, or an index of another make that is to be replaced
+        return False
     return manifest == _manifest(work, manifest.corpus_passages)
 
 

@@ -166,6 +166,24 @@ def refuse_existing(path: str | os.PathLike[str], *, overwrite: bool) -> None:
         raise QgdrError(f"{target}: already exists; pass --overwrite to replace it, or choose another name")
 
 
+def put_in_place(work: Path, target: Path) -> None:
+    """Rename the directory ``work``, once it is on disk, to ``target``, whose old content goes last."""
+    for file in work.iterdir():
+        sync(file)
+    sync(work)
+    _swap(work, target)
+    sync(target.parent)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file's content, or a directory's names, are on disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def _swap(work: Path, target: Path) -> None:
     """Put ``work`` in the place of ``target``; whatever stood there goes last."""
     if not target.exists():

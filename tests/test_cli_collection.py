@@ -108,7 +108,8 @@ def test_what_encode_corpus_refuses(sample, tiny_encoder, tmp_path):
     index = tmp_path / "indexes" / "tiny"
 
     def encode(corpus, *more, encoder=tiny_encoder):
-        return qgdr("encode-corpus", "--corpus", corpus, "--index", index, "--encoder", encoder, *more)
+        paths = ("--corpus", corpus, "--index", index, "--encoder", encoder)
+        return qgdr("encode-corpus", *paths, "--precision", "fp32", *more)
 
     broken = tmp_path / "broken.jsonl"
     shutil.copy(sample.corpus, broken)

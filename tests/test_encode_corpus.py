@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 import faiss
 
 from qgdr_pyserini.collection.corpus import Passage, read_corpus, write_corpus
-from qgdr_pyserini.encode.corpus_encoder import EncodingOptions, encode_corpus
+from qgdr_pyserini.encode.corpus_encoder import encode_corpus
+from qgdr_pyserini.encode.options import EncodingOptions
 from qgdr_pyserini.encode.progress import progress
 from qgdr_pyserini.encode.windows import batches, windows
 from qgdr_pyserini.errors import InputError, QgdrError
@@ -36,7 +37,7 @@ def corpus(tmp_path):
     return tmp_path / "corpus.jsonl"
 
 
-SMALL = EncodingOptions(device="cpu", batch_size=4, window=16)
+SMALL = EncodingOptions(device="cpu", batch_tokens=160, window=16, precision="fp32")
 
 
 def files(directory):
@@ -50,14 +51,13 @@ def test_windows_cut_the_stream_and_keep_its_order(passages, size):
     assert all(len(window) == size for window in found[:-1])
 
 
-@given(window=PASSAGES, size=st.integers(1, 12))
-def test_batches_hold_every_position_once_longest_first(window, size):
-    found = list(batches(window, size))
+@given(lengths=st.lists(st.integers(0, 40), max_size=30), tokens=st.integers(1, 100))
+def test_batches_hold_every_position_once_longest_first(lengths, tokens):
+    found = list(batches(lengths, tokens))
     order = [position for batch in found for position in batch]
-    assert sorted(order) == list(range(len(window)))
-    assert all(len(batch) <= size for batch in found)
-    lengths = [len(window[position].contents.encode()) for position in order]
-    assert lengths == sorted(lengths, reverse=True)
+    assert sorted(order) == list(range(len(lengths)))
+    assert [lengths[i] for i in order] == sorted(lengths, reverse=True)
+    assert all(len(batch) == 1 or len(batch) * lengths[batch[0]] <= tokens for batch in found)
 
 
 def test_the_index_holds_what_the_encoder_says_in_corpus_order(tiny_encoder, corpus, tmp_path):
@@ -99,6 +99,12 @@ def test_pyserinis_files_and_ours_and_nothing_else(tiny_encoder, corpus, tmp_pat
         "precision": "fp32",
         "index_type": "flat",
         "passages": 50,
+        "window": 16,
+        "batch_tokens": 160,
+        "shard": "1/1",
+        "corpus_passages": 50,
+        "files": [["corpus.jsonl", corpus.stat().st_size]],
+        "contents": manifest["contents"],
     }
     assert versions == {
         name: importlib.metadata.version(name)
@@ -164,7 +170,7 @@ class Fault(Exception):
 def test_a_crash_in_the_middle_leaves_the_old_index(fault, tiny_encoder, corpus, tmp_path, monkeypatch):
     index = tmp_path / "indexes" / "tiny"
     encode_corpus(corpus, index, str(tiny_encoder), options=SMALL)
-    before, encode, calls = files(index), DualEncoder.encode_passages, []
+    before, encode, calls = files(index), DualEncoder.encode_tokens, []
 
     def crash_at_the_tenth_batch(self, *args, **options):
         calls.append(args)
@@ -172,30 +178,36 @@ def test_a_crash_in_the_middle_leaves_the_old_index(fault, tiny_encoder, corpus,
             raise fault
         return encode(self, *args, **options)
 
-    monkeypatch.setattr(DualEncoder, "encode_passages", crash_at_the_tenth_batch)
+    monkeypatch.setattr(DualEncoder, "encode_tokens", crash_at_the_tenth_batch)
     with pytest.raises(fault):
         encode_corpus(corpus, index, str(tiny_encoder), options=SMALL, overwrite=True)
+    assert files(index) == before
+    monkeypatch.undo()
+    encode_corpus(corpus, index, str(tiny_encoder), options=SMALL, resume=True)
     assert files(index) == before
     assert [path.name for path in index.parent.iterdir()] == ["tiny"]
 
 
-def test_a_bad_line_late_in_the_corpus_leaves_nothing(tiny_encoder, corpus, tmp_path):
+def test_a_bad_line_early_in_the_corpus_leaves_nothing(tiny_encoder, corpus, tmp_path):
+    write_corpus(corpus, [passage(1), passage(2)])
     with corpus.open("a") as file:
-        file.write('{"id": "d3", "text": "again"}\n')
-    with pytest.raises(InputError, match=r"corpus\.jsonl:51: duplicate id 'd3', first at .*corpus\.jsonl:4"):
+        file.write('{"id": "d2", "text": "again"}\n')
+    with pytest.raises(InputError, match=r"corpus\.jsonl:3: duplicate id 'd2', first at .*corpus\.jsonl:2"):
         encode_corpus(corpus, tmp_path / "indexes" / "tiny", str(tiny_encoder), options=SMALL)
     assert list((tmp_path / "indexes").iterdir()) == []
 
 
 def test_a_vector_that_is_not_finite_is_named(tiny_encoder, corpus, tmp_path, monkeypatch):
-    encode = DualEncoder.encode_passages
+    encode = DualEncoder.encode_tokens
 
-    def half_broken(self, texts, *args, **options):
-        vectors = encode(self, texts, *args, **options)
-        vectors[[text == passage(20).text for text in texts], 3] = np.nan
+    broken = DualEncoder.from_pretrained(tiny_encoder).passage_tokens([passage(20).text], ["Danube"])[0]
+
+    def half_broken(self, tokens):
+        vectors = encode(self, tokens)
+        vectors[[text == broken for text in tokens], 3] = np.nan
         return vectors
 
-    monkeypatch.setattr(DualEncoder, "encode_passages", half_broken)
+    monkeypatch.setattr(DualEncoder, "encode_tokens", half_broken)
     with pytest.raises(QgdrError, match="passage 'd20' is not finite"):
         encode_corpus(corpus, tmp_path / "index", str(tiny_encoder), options=SMALL)
     assert not (tmp_path / "index").exists()

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
+
+if TYPE_CHECKING:
+    from qgdr_pyserini.encode.corpus_encoder import EncodedCorpus
 
 
 @click.command("encode-corpus")
@@ -14,7 +19,11 @@ import click
     "--encoder", default="qgdr", show_default=True, metavar="NAME|PATH", help="A shipped encoder or a folder."
 )
 @click.option(
-    "--index-type", type=click.Choice(["flat"]), default="flat", show_default=True, help="Kind of index."
+    "--index-type",
+    type=click.Choice(["flat", "fp16", "sq8", "pq", "hnsw", "ivf"]),
+    default="flat",
+    show_default=True,
+    help="Kind of index.",
 )
 @click.option("--device", metavar="D", help="cpu, cuda, cuda:1, …  [default: a GPU where there is one]")
 @click.option("--threads", type=click.IntRange(min=1), metavar="N", help="CPU threads.  [default: all cores]")
@@ -25,14 +34,21 @@ import click
     help="Tokens at which passages are cut.  [default: the encoder's]",
 )
 @click.option(
-    "--batch-size",
-    type=click.IntRange(min=1),
-    default=64,
+    "--precision",
+    type=click.Choice(["auto", "fp32", "bf16", "fp16", "int8"]),
+    default="auto",
     show_default=True,
-    metavar="N",
-    help="Passages computed at a time.",
+    help="Number format; auto takes bf16 where a measurement shows it to be faster, else fp32.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace an index that stands there.")
+@click.option(
+    "--batch-tokens",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Tokens computed at a time.  [default: chosen for the device]",
+)
+@click.option("--shard", metavar="I/N", help="Encode part I of N; 'qgdr merge-shards' joins the parts.")
+@click.option("--resume", is_flag=True, help="Go on where a run stopped; begin where none did.")
+@click.option("--overwrite", is_flag=True, help="Replace an index that stands there; drop unfinished work.")
 def encode_corpus(
     corpus: str,
     index: str,
@@ -41,26 +57,86 @@ def encode_corpus(
     device: str | None,
     threads: int | None,
     max_length: int | None,
-    batch_size: int,
+    precision: str,
+    batch_tokens: int | None,
+    shard: str | None,
+    resume: bool,
     overwrite: bool,
 ) -> None:
     """Encode a corpus into a FAISS index that Pyserini searches.
 
-    The corpus is read as a stream; the index appears only when it is whole.
+    The corpus is read as a stream; the index appears only when it is whole. What is done is kept in
+    INDEX.partial: whatever stopped a run, the same command with --resume goes on from there, and the
+    index comes out as if nothing had happened.
 
     \b
     Example:
       qgdr encode-corpus --corpus collections/xquad/corpus.jsonl --index indexes/xquad.qgdr
+      qgdr encode-corpus --corpus wiki/ --index indexes/wiki --encoder qgdr --resume
     """
     from qgdr_pyserini.encode import corpus_encoder
+    from qgdr_pyserini.encode.options import EncodingOptions
     from qgdr_pyserini.encode.progress import progress
+    from qgdr_pyserini.encode.shards import Shard
     from qgdr_pyserini.encode.threads import limit_threads
 
     limit_threads(threads)
-    options = corpus_encoder.EncodingOptions(device, max_length, batch_size, index_type=index_type)
+    options = EncodingOptions(
+        device,
+        max_length,
+        batch_tokens,
+        index_type=index_type,
+        precision=precision,
+        shard=Shard.parse(shard or "1/1"),
+    )
     with progress("passages") as advance:
         done = corpus_encoder.encode_corpus(
-            corpus, index, encoder, overwrite=overwrite, options=options, advance=advance
+            corpus,
+            index,
+            encoder,
+            resume=resume,
+            overwrite=overwrite,
+            options=options,
+            advance=advance,
+            tell=_tell,
         )
-    rate = done.passages / done.seconds
-    click.echo(f"{done.passages:,} passages in {done.seconds:.1f} s, {rate:,.1f} passages/s: {done.index}")
+    click.echo(_summary(done))
+
+
+def _summary(done: EncodedCorpus) -> str:
+    new = done.passages - done.resumed
+    rate = f" in {done.seconds:.1f} s, {new / done.seconds:,.1f} passages/s" if new else ""
+    before = f" ({done.resumed:,} before)" if done.resumed else ""
+    return f"{done.passages:,} passages{before}{rate}: {done.index}"
+
+
+def _tell(message: str) -> None:
+    click.echo(message, err=True)
+
+
+@click.command("encode-queries")
+@click.option("--topics", required=True, metavar="FILE", help="Questions, a line 'qid<TAB>question' each.")
+@click.option("--output", required=True, metavar="DIR", help="Directory for --encoded-queries.")
+@click.option(
+    "--encoder", default="qgdr", show_default=True, metavar="NAME|PATH", help="A shipped encoder or a folder."
+)
+@click.option("--index", metavar="DIR", help="Make sure that this index was made by the same encoder.")
+@click.option("--device", default="cpu", show_default=True, metavar="D", help="cpu, cuda, cuda:1, …")
+@click.option("--overwrite", is_flag=True, help="Replace what stands at the output.")
+def encode_queries(
+    topics: str, output: str, encoder: str, index: str | None, device: str, overwrite: bool
+) -> None:
+    """Encode questions for Pyserini's --encoded-queries.
+
+    \b
+    Example:
+      qgdr encode-queries --topics collections/xquad/topics.de.tsv --output queries/xquad.de
+      python -m pyserini.search.faiss --encoded-queries queries/xquad.de --index indexes/xquad.qgdr \\
+        --topics collections/xquad/topics.de.tsv --output runs/xquad.de.txt
+    """
+    from qgdr_pyserini.encode import query_encoder
+
+    count = query_encoder.encode_queries(
+        topics, output, encoder, index=index, device=device, overwrite=overwrite
+    )
+    click.echo(f"{count:,} queries: {output}")

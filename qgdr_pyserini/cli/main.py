@@ -10,10 +10,11 @@ from qgdr_pyserini.cli.collection import collection
 from qgdr_pyserini.cli.compare import compare
 from qgdr_pyserini.cli.demo import demo
 from qgdr_pyserini.cli.doctor import doctor
-from qgdr_pyserini.cli.encode import encode_corpus
+from qgdr_pyserini.cli.encode import encode_corpus, encode_queries
 from qgdr_pyserini.cli.encoders import encoders
 from qgdr_pyserini.cli.group import OneLineErrorGroup
 from qgdr_pyserini.cli.search import search
+from qgdr_pyserini.cli.shards import merge_shards
 from qgdr_pyserini.cli.train import train
 
 
@@ -26,5 +27,17 @@ def main() -> None:
     """
 
 
-for command in (bm25, collection, compare, demo, doctor, encode_corpus, encoders, search, train):
+for command in (
+    bm25,
+    collection,
+    compare,
+    demo,
+    doctor,
+    encode_corpus,
+    encode_queries,
+    encoders,
+    merge_shards,
+    search,
+    train,
+):
     main.add_command(command)

@@ -22,6 +22,12 @@ def search(arguments: tuple[str, ...]) -> None:
       qgdr search --encoder qgdr --index indexes/xquad.qgdr --hits 100 \\
         --topics collections/xquad/topics.de.tsv --output runs/xquad.qgdr.de.txt
     """
+    from qgdr_pyserini.pyserini_plugin.search import option_value
     from qgdr_pyserini.pyserini_plugin.search import search as search_with_pyserini
 
+    index, encoder = option_value(arguments, "--index"), option_value(arguments, "--encoder")
+    if index and encoder and "qgdr" in encoder:
+        from qgdr_pyserini.encode.compatibility import refuse_other_encoder
+
+        refuse_other_encoder(index, encoder)
     search_with_pyserini(arguments)

@@ -2,65 +2,59 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import os
+import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
 
 from qgdr_pyserini.collection.corpus import Passage, read_corpus
-from qgdr_pyserini.encode.index_types import INDEX_TYPES
-from qgdr_pyserini.encode.manifest import IndexManifest
+from qgdr_pyserini.encode.ahead import ahead
+from qgdr_pyserini.encode.computing import WindowEncoder, automatic_batch_tokens
+from qgdr_pyserini.encode.index_types import write_index
+from qgdr_pyserini.encode.lock import only_writer
+from qgdr_pyserini.encode.manifest import MANIFEST, IndexManifest
+from qgdr_pyserini.encode.options import EncodingOptions
+from qgdr_pyserini.encode.precision import choose_precision, set_precision
 from qgdr_pyserini.encode.progress import Advance
-from qgdr_pyserini.encode.vectors import VectorFile, Vectors
-from qgdr_pyserini.encode.windows import batches, windows
+from qgdr_pyserini.encode.reading import WindowReader, describe_files
+from qgdr_pyserini.encode.unfinished import DOCIDS, FILES, Unfinished
 from qgdr_pyserini.errors import InputError, QgdrError
-from qgdr_pyserini.files import atomic_directory, refuse_existing
+from qgdr_pyserini.files import put_in_place, refuse_existing
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.registry import DEFAULT_ENCODER, find_encoder
 
 INDEX = "index"
-DOCIDS = "docid"
-MANIFEST = "qgdr.json"
 
-_VECTORS = "vectors.f32"
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class EncodingOptions:
-    """How a corpus is encoded.
-
-    Parameters
-    ----------
-    device
-        ``cpu``, ``cuda``, ``cuda:1``, …; a GPU where there is one when None.
-    max_length
-        Tokens beyond which a passage is cut off; the encoder's own when None.
-    batch_size
-        Passages computed at a time.
-    window
-        Passages in memory at a time, sorted by length to make batches.
-    index_type
-        One of `INDEX_TYPES`.
-    """
-
-    device: str | None = None
-    max_length: int | None = None
-    batch_size: int = 64
-    window: int = 4096
-    index_type: str = "flat"
+_FINISHED = "finished"
+_REPLACE = "replace"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class EncodedCorpus:
-    """What `encode_corpus` made: where, how many passages, and the seconds it took."""
+    """What `encode_corpus` made.
+
+    Parameters
+    ----------
+    index
+        Where.
+    passages
+        How many are in it.
+    resumed
+        How many of them an earlier run had encoded.
+    seconds
+        How long reading, encoding and writing took; loading the encoder is not in it.
+    """
 
     index: Path
     passages: int
+    resumed: int
     seconds: float
 
 
@@ -69,13 +63,16 @@ def encode_corpus(
     index: str | os.PathLike[str],
     encoder: str = DEFAULT_ENCODER,
     *,
+    resume: bool = False,
     overwrite: bool = False,
     options: EncodingOptions | None = None,
-    advance: Advance | None = None,
+    advance: Advance = lambda done: None,
+    tell: Callable[[str], object] = lambda message: None,
 ) -> EncodedCorpus:
     """Encode a corpus into an index that Pyserini searches.
 
-    The index appears under its name only when it is whole; until then, whatever stands there stays.
+    The index appears under its name only when it is whole; until then, whatever stands there stays, and
+    the work done is kept in ``INDEX.partial`` beside it.
 
     Parameters
     ----------
@@ -85,79 +82,203 @@ def encode_corpus(
         The index's directory: ``index`` and ``docid`` as Pyserini writes them, and ``qgdr.json``.
     encoder
         Name or path, as `find_encoder` takes it.
+    resume
+        Go on where an earlier run stopped; begin where none did.
     overwrite
-        Replace an index that stands there.
+        Replace an index that stands there, and drop unfinished work.
     options
         How to encode.
     advance
         Called with the number of passages of every batch done.
+    tell
+        Called with what was decided on the user's behalf, a line each.
 
     Returns
     -------
     EncodedCorpus
-        Its ``seconds`` count reading, encoding and writing, not loading the encoder.
+        What was made.
 
     Raises
     ------
     QgdrError
-        If corpus, encoder or an option cannot be used, or something stands at ``index`` that may not
-        be replaced.
+        If corpus, encoder or an option cannot be used, something stands at ``index`` that may not be
+        replaced, another process is writing it, or unfinished work does not fit this one.
     """
     chosen = options or EncodingOptions()
-    refuse_output(index, overwrite=overwrite)
+    place = Path(index)
+    refuse_output(place, overwrite=overwrite, resume=resume)
     folder = find_encoder(encoder)
     passages = _not_empty(corpus)
     model = _load(folder, chosen)
-    started = time.perf_counter()
-    with atomic_directory(index, overwrite=overwrite) as work:
-        count = _write_index(work, passages, model, chosen, advance or (lambda done: None))
-        _manifest(folder, model, chosen, count).write(work / MANIFEST)
-    return EncodedCorpus(Path(index), count, time.perf_counter() - started)
+    job = _job(corpus, folder, model, chosen) | {_REPLACE: overwrite}
+    with only_writer(place):
+        refuse_output(place, overwrite=overwrite, resume=resume)
+        if resume and not Unfinished.stands_at(partial_folder(place)) and (place / DOCIDS).is_file():
+            return _finished_before(place, job)
+        with contextlib.closing(_open_work(place, job, chosen, resume, model, tell)) as work:
+            return _encode(place, work, passages, model, chosen, advance)
 
 
-def refuse_output(index: str | os.PathLike[str], *, overwrite: bool) -> None:
-    """Raise `QgdrError` unless an index may be written to ``index``.
+def refuse_output(place: Path, *, overwrite: bool, resume: bool = False) -> None:
+    """Raise `QgdrError` unless an index may be written to ``place``.
 
     ``overwrite`` lets it replace an index, and only that: a mistyped name must not cost a directory
     of something else, the corpus's for one.
     """
-    place = Path(index)
-    refuse_existing(place, overwrite=overwrite)
+    if resume and overwrite:
+        raise QgdrError(
+            "--resume and --overwrite exclude each other; what is resumed replaces what it was to"
+        )
+    refuse_existing(place, overwrite=overwrite or resume)
     if place.is_dir() and any(place.iterdir()) and not (place / DOCIDS).is_file():
         raise QgdrError(
             f"{place}: not an index (no {DOCIDS} in it), so it is not overwritten; choose another name"
         )
+    partial = partial_folder(place)
+    if Unfinished.stands_at(partial) and not (overwrite or resume):
+        raise QgdrError(f"{partial}: holds unfinished work; go on with --resume, or drop it with --overwrite")
 
 
-def encode_window(
-    model: DualEncoder, window: Sequence[Passage], options: EncodingOptions, advance: Advance
-) -> Vectors:
-    """Encode passages in batches of like length.
-
-    Returns
-    -------
-    numpy.ndarray
-        float32, ``(passages, dimension)``, in the order of ``window``.
-    """
-    vectors = np.empty((len(window), model.dimension), dtype=np.float32)
-    for rows in batches(window, options.batch_size):
-        texts, titles = [window[i].text for i in rows], [window[i].title for i in rows]
-        vectors[rows] = model.encode_passages(texts, titles, options.batch_size, options.max_length)
-        advance(len(rows))
-    return vectors
+def partial_folder(place: Path) -> Path:
+    """Where the unfinished work on an index is kept."""
+    return place.with_name(f"{place.name}.partial")
 
 
-@torch.inference_mode()
-def _write_index(
-    work: Path, passages: Iterator[Passage], model: DualEncoder, options: EncodingOptions, advance: Advance
-) -> int:
-    with VectorFile(work / _VECTORS, work / DOCIDS, model.dimension) as store:
-        for window in windows(passages, options.window):
-            vectors = encode_window(model, window, options, advance)
-            store.append([passage.docid for passage in window], vectors)
-        INDEX_TYPES[options.index_type](store.mapped(), work / INDEX)
-    (work / _VECTORS).unlink()
-    return store.count
+def _encode(
+    place: Path,
+    work: Unfinished,
+    passages: Iterator[Passage],
+    model: DualEncoder,
+    options: EncodingOptions,
+    advance: Advance,
+) -> EncodedCorpus:
+    started, before = time.perf_counter(), work.count
+    if _stands_finished(place, work):
+        work.remove()
+        return EncodedCorpus(place, before, before, time.perf_counter() - started)
+    refuse_existing(place, overwrite=work.job[_REPLACE])
+    set_precision(model, work.job["precision"])
+    reader = WindowReader(passages, model, options, work.segments)
+    try:
+        _append_windows(reader, work, model, advance)
+    except BaseException as error:
+        _keep_or_drop(work, error)
+        raise
+    _finish(place, work, reader.read)
+    return EncodedCorpus(place, work.count, before, time.perf_counter() - started)
+
+
+def _append_windows(reader: WindowReader, work: Unfinished, model: DualEncoder, advance: Advance) -> None:
+    budget = work.segments[-1].batch_tokens if work.segments else work.job["batch_tokens"]
+    encoder = WindowEncoder(model, budget)
+    with ahead(reader) as tokenized:
+        for window in tokenized:
+            vectors = encoder.encode(window.tokens, advance)
+            work.append(window.docids, vectors, window.contents, encoder.batch_tokens)
+
+
+def _keep_or_drop(work: Unfinished, error: BaseException) -> None:
+    """Keep what was encoded; where a fault in the corpus stopped it, let its files be mended."""
+    if not work.segments:
+        work.remove()
+    elif isinstance(error, InputError):
+        work.note_files(None)
+
+
+def _finish(place: Path, work: Unfinished, corpus_passages: int) -> None:
+    """Assemble the index and put it in its place."""
+    finished = work.folder / _FINISHED
+    shutil.rmtree(finished, ignore_errors=True)
+    finished.mkdir()
+    # A shard stays exact whatever is wanted in the end: what is trained is trained when all are together.
+    kind = "flat" if work.job["shard"] != "1/1" else work.job["index_type"]
+    write_index(kind, work.mapped(), finished / INDEX)
+    shutil.copyfile(work.folder / DOCIDS, finished / DOCIDS)
+    manifest = _manifest(work, corpus_passages)
+    manifest.write(finished / MANIFEST)
+    put_in_place(finished, place)
+    work.remove()
+
+
+def _manifest(work: Unfinished, corpus_passages: int) -> IndexManifest:
+    job = {key: value for key, value in work.job.items() if key != _REPLACE}
+    return IndexManifest(**job, passages=work.count, corpus_passages=corpus_passages, contents=work.contents)
+
+
+def _stands_finished(place: Path, work: Unfinished) -> bool:
+    """Whether a run was killed after the index came to its place and before its unfinished work went."""
+    if not work.count:
+        return False
+    try:
+        manifest = IndexManifest.read(place)
+    except InputError:  # none there, or an index of another make that is to be replaced
+        return False
+    return manifest == _manifest(work, manifest.corpus_passages)
+
+
+def _finished_before(place: Path, job: dict[str, Any]) -> EncodedCorpus:
+    """Leave an index alone that is what would be made."""
+    manifest = IndexManifest.read(place)
+    found = dataclasses.asdict(manifest) | {_REPLACE: job[_REPLACE]}
+    _refuse_other_job(place, found, job)
+    return EncodedCorpus(place, manifest.passages, manifest.passages, 0.0)
+
+
+def _job(
+    corpus: str | os.PathLike[str], folder: Path, model: DualEncoder, options: EncodingOptions
+) -> dict[str, Any]:
+    """Say what is being made, as far as it decides what comes out."""
+    return {
+        "encoder": folder.resolve().name,
+        "fingerprint": model.fingerprint,
+        "dimension": model.dimension,
+        "pooling": model.config.pooling,
+        "normalized": model.config.normalize,
+        "max_length": options.max_length or model.config.passage_max_length,
+        "precision": options.precision,
+        "index_type": options.index_type,
+        "window": options.window,
+        "batch_tokens": options.batch_tokens,
+        "shard": str(options.shard),
+        FILES: describe_files(corpus),
+    }
+
+
+def _open_work(
+    place: Path,
+    job: dict[str, Any],
+    options: EncodingOptions,
+    resume: bool,
+    model: DualEncoder,
+    tell: Callable[[str], object],
+) -> Unfinished:
+    partial = partial_folder(place)
+    if resume and Unfinished.stands_at(partial):
+        work = Unfinished.resume(partial)
+        _refuse_other_job(partial, work.job, job)
+        if work.job[FILES] is None:
+            work.note_files(job[FILES])
+        tell(f"going on after {work.count:,} passages, precision {work.job['precision']}")
+        return work
+    precision, reason = choose_precision(options.precision, model)
+    if options.precision == "auto":
+        tell(f"precision {precision}: {reason}")
+    tokens = options.batch_tokens or automatic_batch_tokens(model.device)
+    return Unfinished.begin(partial, job | {"precision": precision, "batch_tokens": tokens})
+
+
+def _refuse_other_job(folder: Path, begun: dict[str, Any], job: dict[str, Any]) -> None:
+    """Raise `QgdrError` if other vectors would come out than those that are there."""
+    for key, wanted in job.items():
+        was = begun[key]
+        # The user left these open; what was chosen then is taken again.
+        if was == wanted or wanted in (None, "auto") or was is None or key == _REPLACE:
+            continue
+        if key == FILES:
+            how = "the corpus changed: its files have other names or sizes"
+        else:
+            how = f"it was begun with {key.replace('_', ' ')} {was}, not {wanted}"
+        raise QgdrError(f"{folder}: {how}; put that right, or start again with --overwrite")
 
 
 def _not_empty(corpus: str | os.PathLike[str]) -> Iterator[Passage]:
@@ -179,17 +300,3 @@ def _load(folder: Path, options: EncodingOptions) -> DualEncoder:
             f"max length {options.max_length} is more than the {longest} tokens that {folder.name} takes"
         )
     return model
-
-
-def _manifest(folder: Path, model: DualEncoder, options: EncodingOptions, count: int) -> IndexManifest:
-    return IndexManifest(
-        encoder=folder.resolve().name,
-        fingerprint=model.fingerprint,
-        dimension=model.dimension,
-        pooling=model.config.pooling,
-        normalized=model.config.normalize,
-        max_length=options.max_length or model.config.passage_max_length,
-        precision="fp32",
-        index_type=options.index_type,
-        passages=count,
-    )

@@ -6,10 +6,12 @@ import dataclasses
 import importlib.metadata
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+from qgdr_pyserini.errors import InputError
 from qgdr_pyserini.files import atomic_text
 
+MANIFEST = "qgdr.json"
 PACKAGES = ("qgdr-pyserini", "faiss-cpu", "torch", "transformers")
 
 
@@ -30,9 +32,19 @@ class IndexManifest:
     precision
         In which the vectors were computed.
     index_type
-        The kind of FAISS index, as ``flat``.
+        The kind of FAISS index, as ``flat``. A shard is always flat; this is what merging makes of it.
     passages
-        How many there are.
+        How many are in the index.
+    window, batch_tokens
+        How many passages were sorted by length together, and tokens computed at a time.
+    shard
+        Which part of the corpus it is; ``1/1`` for all.
+    corpus_passages
+        How many passages the corpus has.
+    files
+        Names and sizes in bytes of the corpus's files.
+    contents
+        Digest of the passages in the index.
     """
 
     encoder: str
@@ -44,6 +56,12 @@ class IndexManifest:
     precision: str
     index_type: str
     passages: int
+    window: int
+    batch_tokens: int
+    shard: str
+    corpus_passages: int
+    files: list[list[Any]]
+    contents: str
 
     def write(self, path: Path) -> None:
         """Write it, with the versions of the packages at work."""
@@ -51,6 +69,27 @@ class IndexManifest:
         with atomic_text(path) as file:
             json.dump(content, file, indent=2)
             file.write("\n")
+
+    @classmethod
+    def read(cls, index: Path) -> Self:
+        """Read the manifest of the index in the directory ``index``.
+
+        Raises
+        ------
+        InputError
+            If there is none, or it is not one that `write` wrote.
+        """
+        path = index / MANIFEST
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            content.pop("versions", None)
+            return cls(**content)
+        except (FileNotFoundError, NotADirectoryError):
+            raise InputError(
+                f"no {MANIFEST} in it; name an index that 'qgdr encode-corpus' made", index
+            ) from None
+        except (ValueError, TypeError, AttributeError):
+            raise InputError("not the manifest of an index; encode the corpus again", path) from None
 
 
 def _versions() -> dict[str, str]:

@@ -11,34 +11,36 @@ from qgdr_pyserini.collection.corpus import Passage
 def windows(passages: Iterable[Passage], size: int) -> Iterator[list[Passage]]:
     """Yield runs of ``size`` passages; the last may be shorter.
 
-    A window is all of the corpus that is in memory at a time.
+    Where a window begins depends on the passage's number alone, so batches, and with them the last bits
+    of every vector, are the same whether a run was interrupted or not.
     """
     stream = iter(passages)
     while window := list(itertools.islice(stream, size)):
         yield window
 
 
-def batches(window: Sequence[Passage], size: int) -> Iterator[list[int]]:
-    """Yield the positions of passages of like length, longest first.
+def batches(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:
+    """Yield the positions of texts of like length, longest first.
 
-    A batch is padded to its longest passage, so sorting saves work on padding; and the largest batch
+    A batch is padded to its longest text, so sorting saves work on padding; and the largest batch
     comes first, so that memory runs out at once or not at all.
 
     Parameters
     ----------
-    window
-        Passages in corpus order.
-    size
-        How many make a batch; the last may be shorter.
+    lengths
+        The texts' lengths in tokens.
+    tokens
+        Most tokens a batch may hold, padding included; a text that is longer is a batch of its own.
 
     Examples
     --------
-    >>> window = [Passage("a", "", "x"), Passage("b", "", "xxx"), Passage("c", "", "xx")]
-    >>> list(batches(window, size=2))
-    [[1, 2], [0]]
+    >>> list(batches([2, 9, 4, 3], tokens=8))
+    [[1], [2, 3], [0]]
     """
-    # Bytes foretell tokens better than characters do: scripts that say much in a character spend bytes on it.
-    lengths = [len(passage.contents.encode()) for passage in window]
-    order = sorted(range(len(window)), key=lambda i: -lengths[i])
-    for start in range(0, len(order), size):
-        yield order[start : start + size]
+    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
+    start = 0
+    while start < len(order):
+        longest = max(1, lengths[order[start]])
+        rows = order[start : start + max(1, tokens // longest)]
+        yield rows
+        start += len(rows)

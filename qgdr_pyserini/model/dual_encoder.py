@@ -146,7 +146,7 @@ class DualEncoder(torch.nn.Module):
         torch.Tensor
             ``(texts, dimension)``.
         """
-        states = self.model(**features)[0]
+        states = self.model(**features)[0].float()
         return pool(states, features["attention_mask"], self.config)
 
     def encode_queries(
@@ -169,7 +169,8 @@ class DualEncoder(torch.nn.Module):
             float32, ``(queries, dimension)``, contiguous, in the order given.
         """
         texts = [self.config.query_prefix + query for query in queries]
-        return self._encode(texts, batch_size, max_length or self.config.query_max_length)
+        tokens = self._tokens(texts, max_length or self.config.query_max_length)
+        return self._encode(tokens, batch_size)
 
     def encode_passages(
         self,
@@ -196,11 +197,41 @@ class DualEncoder(torch.nn.Module):
         numpy.ndarray
             float32, ``(passages, dimension)``, contiguous, in the order given.
         """
+        tokens = self.passage_tokens(texts, titles, max_length)
+        return self._encode(tokens, batch_size)
+
+    def passage_tokens(
+        self, texts: Sequence[str], titles: Sequence[str] | None = None, max_length: int | None = None
+    ) -> list[list[int]]:
+        """Turn passages into token numbers, as `encode_passages` does; see there for the parameters."""
         if titles is not None:
             pairs = zip(titles, texts, strict=True)
             texts = [f"{title}\n{text}" if title else text for title, text in pairs]
         texts = [self.config.passage_prefix + text for text in texts]
-        return self._encode(texts, batch_size, max_length or self.config.passage_max_length)
+        return self._tokens(texts, max_length or self.config.passage_max_length)
+
+    @torch.inference_mode()
+    def encode_tokens(self, tokens: Sequence[Sequence[int]]) -> Vectors:
+        """Encode texts that are token numbers already, as one batch.
+
+        Parameters
+        ----------
+        tokens
+            Token numbers of every text, special tokens included.
+
+        Returns
+        -------
+        numpy.ndarray
+            float32, ``(texts, dimension)``, contiguous, in the order given.
+        """
+        lengths = np.array([len(text) for text in tokens])
+        mask = np.arange(lengths.max())[None, :] < lengths[:, None]
+        ids = np.full(mask.shape, self.tokenizer.pad_token_id, dtype=np.int64)
+        ids[mask] = np.concatenate([np.asarray(text, dtype=np.int64) for text in tokens])
+        features = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask).long()}
+        moved = {name: tensor.to(self.device) for name, tensor in features.items()}
+        vectors: Vectors = self(moved).cpu().numpy()
+        return vectors
 
     def tokenize(self, texts: Sequence[str], max_length: int) -> dict[str, torch.Tensor]:
         """Turn texts into padded ``input_ids`` and ``attention_mask``, cut at ``max_length`` tokens."""
@@ -214,16 +245,26 @@ class DualEncoder(torch.nn.Module):
         )
         return dict(features)
 
-    @torch.inference_mode()
-    def _encode(self, texts: Sequence[str], batch_size: int, max_length: int) -> Vectors:
-        vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
+    def _tokens(self, texts: Sequence[str], max_length: int) -> list[list[int]]:
+        if not texts:
+            return []
+        encoded = self.tokenizer(
+            list(texts),
+            truncation=True,
+            max_length=max_length,
+            return_token_type_ids=False,
+            return_attention_mask=False,
+        )
+        tokens: list[list[int]] = encoded["input_ids"]
+        return tokens
+
+    def _encode(self, tokens: Sequence[Sequence[int]], batch_size: int) -> Vectors:
+        vectors = np.empty((len(tokens), self.dimension), dtype=np.float32)
         # Texts of like length share a batch, so that little is computed on padding.
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        order = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
-            features = self.tokenize([texts[i] for i in rows], max_length)
-            moved = {name: tensor.to(self.device) for name, tensor in features.items()}
-            vectors[rows] = self(moved).float().cpu().numpy()
+            vectors[rows] = self.encode_tokens([tokens[i] for i in rows])
         return vectors
 
 

@@ -1,0 +1,29 @@
+"""``qgdr merge-shards``: from shards to one index."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("merge-shards")
+@click.argument("shards", nargs=-1, required=True, metavar="SHARD…")
+@click.option("--index", required=True, metavar="DIR", help="The index's directory.")
+@click.option(
+    "--index-type",
+    type=click.Choice(["flat", "fp16", "sq8", "pq", "hnsw", "ivf"]),
+    help="Kind of index.  [default: the one the shards were encoded for]",
+)
+@click.option("--overwrite", is_flag=True, help="Replace an index that stands there.")
+def merge_shards(shards: tuple[str, ...], index: str, index_type: str | None, overwrite: bool) -> None:
+    """Join the shards of a corpus into the index that an undivided run would have made.
+
+    \b
+    Example:
+      qgdr encode-corpus --corpus wiki/ --index shards/1 --shard 1/2
+      qgdr encode-corpus --corpus wiki/ --index shards/2 --shard 2/2
+      qgdr merge-shards --index indexes/wiki shards/1 shards/2
+    """
+    from qgdr_pyserini.encode import merging
+
+    merged = merging.merge_shards(index, shards, index_type=index_type, overwrite=overwrite)
+    click.echo(f"{merged.passages:,} passages of {len(shards)} shards, {merged.index_type}: {index}")

@@ -1,0 +1,171 @@
+"""From the shards of a corpus to one index, as if it had never been divided."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch  # noqa: F401  before faiss, see flat_index
+
+# isort: split
+import faiss
+
+from qgdr_pyserini.encode.index_types import write_index
+from qgdr_pyserini.encode.lock import only_writer
+from qgdr_pyserini.encode.manifest import MANIFEST, IndexManifest
+from qgdr_pyserini.encode.shards import WHOLE, Shard
+from qgdr_pyserini.encode.vectors import Vectors
+from qgdr_pyserini.errors import InputError, QgdrError
+from qgdr_pyserini.files import atomic_directory
+
+_VECTORS = "vectors.f32"
+
+# What shards of one index have in common.
+_COMMON = (
+    "encoder",
+    "fingerprint",
+    "dimension",
+    "pooling",
+    "normalized",
+    "max_length",
+    "precision",
+    "window",
+    "index_type",
+    "files",
+    "corpus_passages",
+)
+
+
+def merge_shards(
+    index: str | os.PathLike[str],
+    shards: Sequence[str | os.PathLike[str]],
+    *,
+    index_type: str | None = None,
+    overwrite: bool = False,
+) -> IndexManifest:
+    """Join the shards of a corpus.
+
+    Passages come in the corpus's order, and the index is the one that an undivided run would have made.
+
+    Parameters
+    ----------
+    index
+        The directory to write.
+    shards
+        The directories that ``encode-corpus --shard`` wrote, in any order.
+    index_type
+        One of `INDEX_TYPES`; the one that the shards were encoded for when None.
+    overwrite
+        Replace an index that stands there.
+
+    Returns
+    -------
+    IndexManifest
+        Of the index written.
+
+    Raises
+    ------
+    QgdrError
+        If the shards do not fit together, one is missing or twice there, or one is damaged.
+    """
+    parts = _in_order([(Path(shard), IndexManifest.read(Path(shard))) for shard in shards])
+    first = parts[0][1]
+    merged = dataclasses.replace(
+        first,
+        index_type=index_type or first.index_type,
+        passages=first.corpus_passages,
+        shard=str(WHOLE),
+        contents="",
+    )
+    with only_writer(Path(index)), atomic_directory(index, overwrite=overwrite) as work:
+        _interleave([folder for folder, _ in parts], merged, work)
+        write_index(merged.index_type, _map(work / _VECTORS, merged), work / "index")
+        (work / _VECTORS).unlink()
+        merged.write(work / MANIFEST)
+    return merged
+
+
+def _in_order(parts: list[tuple[Path, IndexManifest]]) -> list[tuple[Path, IndexManifest]]:
+    """Sort shards by number, and see to it that they are all there, once, and alike."""
+    folder, first = parts[0]
+    found: dict[int, tuple[Path, IndexManifest]] = {}
+    for place, manifest in parts:
+        _refuse_unlike(folder, first, place, manifest)
+        shard = Shard.parse(manifest.shard)
+        if shard.number in found:
+            raise QgdrError(
+                f"{place}: shard {shard} again, as {found[shard.number][0]}; name each shard once"
+            )
+        found[shard.number] = place, manifest
+    of = Shard.parse(first.shard).of
+    missing = [f"{number}/{of}" for number in range(1, of + 1) if number not in found]
+    if missing:
+        raise QgdrError(f"shard {', '.join(missing)} is missing; name all {of} shards of the corpus")
+    return [found[number] for number in range(1, of + 1)]
+
+
+def _refuse_unlike(folder: Path, first: IndexManifest, place: Path, manifest: IndexManifest) -> None:
+    for key in _COMMON:
+        one, other = getattr(first, key), getattr(manifest, key)
+        if one != other:
+            name = "corpus" if key in ("files", "corpus_passages") else key.replace("_", " ")
+            values = "" if key == "files" else f": {other}, not {one}"
+            raise QgdrError(f"{place}: another {name} than {folder}{values}; shards must be of one run")
+    one, other = Shard.parse(first.shard), Shard.parse(manifest.shard)
+    if one.of != other.of:
+        raise QgdrError(f"{place}: shard {other}, but {folder} is shard {one}; shards must be of one run")
+
+
+def _interleave(folders: list[Path], merged: IndexManifest, work: Path) -> None:
+    """Write vectors and ids of all shards, window by window, in the corpus's order."""
+    sources = [_windows(folder, merged) for folder in folders]
+    seen: set[str] = set()
+    count = 0
+    with (work / _VECTORS).open("wb") as vectors, (work / "docid").open("w", encoding="utf-8") as docids:
+        while count < merged.passages:
+            shard = (count // merged.window) % len(folders)
+            ids, block = next(sources[shard], ([], None))
+            wanted = min(merged.window, merged.passages - count)
+            if block is None or len(ids) != wanted or len(block) != wanted:
+                raise InputError(
+                    "holds fewer passages than it should; encode this shard again", folders[shard]
+                )
+            seen.update(ids)
+            vectors.write(np.ascontiguousarray(block).data)
+            docids.writelines(f"{docid}\n" for docid in ids)
+            count += wanted
+    for folder, source in zip(folders, sources, strict=True):
+        if next(source, None) is not None:
+            raise InputError("holds more passages than it should; encode this shard again", folder)
+    if len(seen) != count:
+        raise QgdrError("the shards have passages in common; encode the corpus again")
+
+
+def _windows(folder: Path, merged: IndexManifest) -> Iterator[tuple[list[str], Vectors]]:
+    """Yield the ids and vectors of a shard's windows."""
+    index = _open_flat(folder / "index", merged.dimension)
+    with (folder / "docid").open(encoding="utf-8") as file:
+        for start in range(0, index.ntotal, merged.window):
+            count = min(merged.window, index.ntotal - start)
+            ids = [line.rstrip("\n") for _, line in zip(range(count), file, strict=False)]
+            yield ids, index.reconstruct_n(start, count)
+        if file.readline():
+            raise InputError("has more ids than vectors; encode this shard again", folder)
+
+
+def _open_flat(path: Path, dimension: int) -> Any:
+    try:
+        index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP)
+    except RuntimeError:
+        raise InputError("missing or damaged; encode this shard again", path) from None
+    if not isinstance(index, faiss.IndexFlat) or index.d != dimension:
+        raise InputError(f"not a flat index of dimension {dimension}; encode this shard again", path)
+    return index
+
+
+def _map(path: Path, merged: IndexManifest) -> Vectors:
+    return np.memmap(path, dtype=np.float32, mode="r", shape=(merged.passages, merged.dimension))

@@ -1,0 +1,38 @@
+"""How a corpus is encoded."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from qgdr_pyserini.encode.shards import WHOLE, Shard
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class EncodingOptions:
+    """How a corpus is encoded.
+
+    Parameters
+    ----------
+    device
+        ``cpu``, ``cuda``, ``cuda:1``, …; a GPU where there is one when None.
+    max_length
+        Tokens beyond which a passage is cut off; the encoder's own when None.
+    batch_tokens
+        Tokens computed at a time, padding included; chosen for the device when None.
+    window
+        Passages that are sorted by length to make batches, and saved together.
+    index_type
+        One of `INDEX_TYPES`.
+    precision
+        ``auto``, ``fp32``, ``bf16``, ``fp16`` or ``int8``.
+    shard
+        Which part of the corpus to encode; all of it by default.
+    """
+
+    device: str | None = None
+    max_length: int | None = None
+    batch_tokens: int | None = None
+    window: int = 1024
+    index_type: str = "flat"
+    precision: str = "auto"
+    shard: Shard = WHOLE

@@ -1,0 +1,94 @@
+"""The number format that vectors are computed in."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from typing import Any
+
+import torch
+
+from qgdr_pyserini.encode.packing import pack
+from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.model.dual_encoder import DualEncoder
+
+PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
+
+# Below this, what bf16 gains on a whole encoder does not pay for the digits it loses.
+_WORTHWHILE = 1.5
+
+
+def choose_precision(wanted: str, model: DualEncoder) -> tuple[str, str]:
+    """Decide on a precision.
+
+    Parameters
+    ----------
+    wanted
+        One of `PRECISIONS`; ``auto`` measures matrix products on the encoder's device and takes bf16
+        where it is at least 1.5 times as fast as fp32.
+    model
+        The encoder.
+
+    Returns
+    -------
+    tuple of str and str
+        The precision, and the reason for it.
+
+    Raises
+    ------
+    QgdrError
+        If the device cannot do what is wanted.
+    """
+    if wanted == "fp16" and model.device.type == "cpu":
+        raise QgdrError("precision fp16 needs a GPU; on a CPU choose bf16, fp32 or int8")
+    if wanted == "int8" and model.device.type != "cpu":
+        raise QgdrError("precision int8 is for CPUs; on a GPU choose fp16, bf16 or fp32")
+    if wanted != "auto":
+        return wanted, "as asked"
+    if not getattr(model.model.config, "num_hidden_layers", 1):
+        return "fp32", "the encoder has no layers to speed up"
+    rates = {dtype: matrix_rate(dtype, model.device) for dtype in (torch.float32, torch.bfloat16)}
+    gain = rates[torch.bfloat16] / rates[torch.float32]
+    reason = f"bf16 matrix products are {gain:.1f} times as fast as fp32 here"
+    return ("bf16" if gain >= _WORTHWHILE else "fp32"), reason
+
+
+def matrix_rate(dtype: torch.dtype, device: torch.device, rows: int = 1024, repeats: int = 8) -> float:
+    """Measure matrix products of the size that a small encoder does, in floating-point operations a second.
+
+    The fastest of several, so that other work on the machine counts little.
+    """
+    inner, outer = 384, 1536
+    left = torch.ones(rows, inner, dtype=dtype, device=device)
+    right = torch.ones(outer, inner, dtype=dtype, device=device)
+    fastest = float("inf")
+    with torch.inference_mode():
+        for _ in range(repeats):
+            started = time.perf_counter()
+            torch.nn.functional.linear(left, right)
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            fastest = min(fastest, time.perf_counter() - started)
+    return 2 * rows * inner * outer / fastest
+
+
+def set_precision(model: DualEncoder, precision: str) -> None:
+    """Convert an encoder's weights, in place; pooling stays in single precision."""
+    if precision == "int8":
+        _quantize(model)
+    else:
+        dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+        model.model.to(dtypes[precision])
+        if precision == "bf16" and model.device.type == "cpu":
+            pack(model.model)
+
+
+def _quantize(model: DualEncoder) -> None:
+    try:
+        from torch.ao.quantization import quantize_dynamic
+    except ImportError:
+        raise QgdrError("this torch has no dynamic quantisation; choose another precision") from None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch announces that torchao will take this over
+        quantize: Any = quantize_dynamic
+        model.model = quantize(model.model, {torch.nn.Linear}, dtype=torch.qint8)

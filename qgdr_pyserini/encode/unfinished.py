@@ -1,0 +1,247 @@
+"""The work on an index that is not finished: windows of vectors on disk that a killed run leaves whole.
+
+Beside the index ``NAME`` stands the directory ``NAME.partial`` with ``vectors.f32``, ``docid`` and
+``journal.jsonl``. The journal's first line says what is being made (the job), every further line vouches for
+one window: how long the two files are with it, and its checksums. A window's data are on disk before its line
+is, so whatever stands behind the last whole line is the remains of an interrupted write and is cut off.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from qgdr_pyserini.encode.vectors import Vectors, refuse_not_finite
+from qgdr_pyserini.errors import InputError, QgdrError
+from qgdr_pyserini.files import sync
+
+VECTORS = "vectors.f32"
+DOCIDS = "docid"
+JOURNAL = "journal.jsonl"
+FILES = "files"
+
+_BLOCK = 1 << 24
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Segment:
+    """What the journal says of one window.
+
+    Parameters
+    ----------
+    passages
+        How many passages it holds.
+    contents
+        Digest of their ids and texts.
+    vectors, ids
+        CRC-32 of its part of the two files.
+    ids_bytes
+        Length of its part of the id file.
+    batch_tokens
+        Tokens to be computed at a time from here on.
+    """
+
+    passages: int
+    contents: str
+    vectors: int
+    ids: int
+    ids_bytes: int
+    batch_tokens: int
+
+
+class Unfinished:
+    """Vectors and ids that are appended window by window, each window whole or not there at all.
+
+    Use `begin` or `resume`.
+
+    Parameters
+    ----------
+    folder
+        The directory.
+    job
+        What is being made.
+    segments
+        What is there already.
+    """
+
+    def __init__(self, folder: Path, job: dict[str, Any], segments: list[Segment]) -> None:
+        self.folder = folder
+        self.job = job
+        self.segments = segments
+        self._files = {name: _Appended(folder / name) for name in (VECTORS, DOCIDS, JOURNAL)}
+
+    @classmethod
+    def begin(cls, folder: Path, job: dict[str, Any]) -> Unfinished:
+        """Start anew, in place of whatever is there."""
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        work = cls(folder, job, [])
+        work._files[JOURNAL].append(_line(job))
+        sync(folder)
+        sync(folder.parent)
+        return work
+
+    @staticmethod
+    def stands_at(folder: Path) -> bool:
+        """Whether there is work to take up: a journal that has at least its first line."""
+        try:
+            with (folder / JOURNAL).open("rb") as file:
+                return _whole(file.readline())
+        except FileNotFoundError:
+            return False
+
+    @classmethod
+    def resume(cls, folder: Path) -> Unfinished:
+        """Take up what a run left.
+
+        Raises
+        ------
+        InputError
+            If the data are not what the journal says.
+        """
+        job, segments = _read_journal(folder / JOURNAL)
+        work = cls(folder, job, segments)
+        work._check()
+        return work
+
+    @property
+    def count(self) -> int:
+        """Number of passages that are safe."""
+        return sum(segment.passages for segment in self.segments)
+
+    @property
+    def contents(self) -> str:
+        """Digest of all passages encoded."""
+        together = "".join(segment.contents for segment in self.segments)
+        return hashlib.sha256(together.encode()).hexdigest()[:32]
+
+    def append(self, ids: Sequence[str], vectors: Vectors, contents: str, batch_tokens: int) -> None:
+        """Add a window; when this returns, no crash can take it.
+
+        Raises
+        ------
+        QgdrError
+            If a vector is not finite, or nothing more can be written.
+        """
+        refuse_not_finite(ids, vectors)
+        data = np.ascontiguousarray(vectors, dtype=np.float32).tobytes()
+        names = "".join(f"{docid}\n" for docid in ids).encode()
+        segment = Segment(len(ids), contents, zlib.crc32(data), zlib.crc32(names), len(names), batch_tokens)
+        self._files[VECTORS].append(data)
+        self._files[DOCIDS].append(names)
+        self._files[JOURNAL].append(_line(dataclasses.asdict(segment)))
+        self.segments.append(segment)
+
+    def note_files(self, files: object) -> None:
+        """Note the corpus's files anew; None where they are about to be mended."""
+        self.job[FILES] = files
+        self._files[JOURNAL].append(_line({FILES: files}))
+
+    def mapped(self) -> Vectors:
+        """View all vectors ``(count, dimension)``, read from disk as they are used."""
+        shape = (self.count, int(self.job["dimension"]))
+        if not self.count:
+            return np.empty(shape, dtype=np.float32)
+        return np.memmap(self.folder / VECTORS, dtype=np.float32, mode="r", shape=shape)
+
+    def close(self) -> None:
+        """Close the files."""
+        for file in self._files.values():
+            file.close()
+
+    def remove(self) -> None:
+        """Delete the directory, when the index is in its place or nothing is worth keeping."""
+        self.close()
+        shutil.rmtree(self.folder)
+
+    def _check(self) -> None:
+        """Compare every window with its checksums, and cut off what stands behind the last."""
+        width = 4 * int(self.job["dimension"])
+        vectors = [(segment.passages * width, segment.vectors) for segment in self.segments]
+        ids = [(segment.ids_bytes, segment.ids) for segment in self.segments]
+        for name, parts in ((VECTORS, vectors), (DOCIDS, ids)):
+            path = self.folder / name
+            for number, ((_, expected), found) in enumerate(
+                zip(parts, _checksums(path, [length for length, _ in parts]), strict=True)
+            ):
+                if expected != found:
+                    raise InputError(self._damage(number), path)
+            self._files[name].truncate(sum(length for length, _ in parts))
+
+    def _damage(self, number: int) -> str:
+        first = sum(segment.passages for segment in self.segments[:number]) + 1
+        last = first + self.segments[number].passages - 1
+        return f"damaged in passages {first:,} to {last:,}; restore the file, or start again with --overwrite"
+
+
+class _Appended:
+    """A file that is written at its end, and is on disk when `append` returns."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = path.open("ab", buffering=0)
+
+    def append(self, data: bytes) -> None:
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[self._file.write(rest) :]
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise QgdrError(
+                f"{self.path}: {error.strerror}; make room, then go on with --resume (nothing done is lost)"
+            ) from None
+
+    def truncate(self, length: int) -> None:
+        self._file.truncate(length)
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _line(value: dict[str, Any]) -> bytes:
+    return json.dumps(value).encode() + b"\n"
+
+
+def _read_journal(path: Path) -> tuple[dict[str, Any], list[Segment]]:
+    """Read the job and the segments; a torn last line is cut off the file."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    if not _whole(lines[-1]):
+        os.truncate(path, sum(map(len, lines[:-1])))
+        del lines[-1]
+    try:
+        job, *records = map(json.loads, lines)
+        for record in records:
+            job |= record if FILES in record else {}
+        return job, [Segment(**record) for record in records if FILES not in record]
+    except (ValueError, TypeError):
+        raise InputError("damaged; restore the file, or start again with --overwrite", path) from None
+
+
+def _whole(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return line.endswith(b"\n")
+
+
+def _checksums(path: Path, lengths: Sequence[int]) -> Iterator[int]:
+    """Yield the CRC-32 of consecutive parts of a file."""
+    with path.open("rb") as file:
+        for length in lengths:
+            checksum = 0
+            while length and (block := file.read(min(length, _BLOCK))):
+                checksum = zlib.crc32(block, checksum)
+                length -= len(block)
+            yield checksum if not length else -1

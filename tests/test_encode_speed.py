@@ -1,0 +1,149 @@
+"""What makes encoding fast must not change what comes out of it."""
+
+import itertools
+import threading
+
+import numpy as np
+import pytest
+import torch
+from transformers import BertConfig, BertModel
+
+from qgdr_pyserini.collection.corpus import write_corpus
+from qgdr_pyserini.encode.ahead import ahead
+from qgdr_pyserini.encode.computing import WindowEncoder
+from qgdr_pyserini.encode.corpus_encoder import encode_corpus
+from qgdr_pyserini.encode.options import EncodingOptions
+from qgdr_pyserini.encode.packing import pack
+from qgdr_pyserini.encode.precision import choose_precision, set_precision
+from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.model.dual_encoder import DualEncoder
+from tests.test_encode_corpus import passage
+
+TEXTS = [passage(number).text for number in range(40)]
+
+
+@pytest.fixture
+def encoder(tiny_encoder):
+    return DualEncoder.from_pretrained(tiny_encoder)
+
+
+def ignore(count):
+    pass
+
+
+def test_working_ahead_keeps_the_order_and_ends_its_thread():
+    with ahead(range(100), depth=2) as numbers:
+        assert list(numbers) == list(range(100))
+    assert "qgdr-ahead" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_working_ahead_stops_when_its_user_does():
+    with ahead(itertools.count(), depth=2) as numbers:
+        assert next(numbers) == 0
+    assert "qgdr-ahead" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_an_error_ahead_is_raised_after_the_items_before_it():
+    def items():
+        yield 1
+        raise QgdrError("line 2 is bad")
+
+    with ahead(items()) as found:
+        assert next(found) == 1
+        with pytest.raises(QgdrError, match="line 2 is bad"):
+            next(found)
+
+
+def test_padding_and_batching_change_no_vector(encoder):
+    tokens = encoder.passage_tokens(TEXTS)
+    alone = np.concatenate([encoder.encode_tokens([text]) for text in tokens])
+    np.testing.assert_allclose(WindowEncoder(encoder, 300).encode(tokens, ignore), alone, atol=1e-6)
+    np.testing.assert_allclose(encoder.encode_passages(TEXTS), alone, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("you can't allocate memory: 9 bytes")],
+)
+def test_out_of_memory_halves_the_batch_and_loses_nothing(error, encoder, monkeypatch):
+    tokens = encoder.passage_tokens(TEXTS)
+    expected = WindowEncoder(encoder, 10**6).encode(tokens, ignore)
+    encode, sizes = DualEncoder.encode_tokens, []
+
+    def short_of_memory(self, batch):
+        sizes.append(len(batch))
+        if len(batch) > 10:
+            raise error
+        return encode(self, batch)
+
+    monkeypatch.setattr(DualEncoder, "encode_tokens", short_of_memory)
+    computing = WindowEncoder(encoder, 10**6)
+    np.testing.assert_allclose(computing.encode(tokens, ignore), expected, atol=1e-6)
+    assert sizes[0] == 40
+    assert computing.batch_tokens <= 20 * max(map(len, tokens))
+
+
+def test_memory_short_of_one_passage_is_told(encoder, monkeypatch):
+    def never(self, batch):
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(DualEncoder, "encode_tokens", never)
+    with pytest.raises(QgdrError, match="memory is short of one passage of 64 tokens"):
+        WindowEncoder(encoder, 100).encode([list(range(64))], ignore)
+
+
+def test_other_runtime_errors_pass(encoder, monkeypatch):
+    def broken(self, batch):
+        raise RuntimeError("shapes do not fit")
+
+    monkeypatch.setattr(DualEncoder, "encode_tokens", broken)
+    with pytest.raises(RuntimeError, match="shapes"):
+        WindowEncoder(encoder, 100).encode([[1, 2]], ignore)
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), [("bf16", 0.02), ("int8", 0.05)])
+def test_reduced_precision_is_close(precision, tolerance, encoder):
+    tokens = encoder.passage_tokens(TEXTS)
+    exact = encoder.encode_tokens(tokens)
+    set_precision(encoder, precision)
+    vectors = encoder.encode_tokens(tokens)
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(vectors, exact, atol=tolerance)
+    assert np.abs(vectors - exact).max() > 1e-6
+
+
+def test_auto_chooses_by_measurement_and_says_so(tiny_encoder, tmp_path):
+    write_corpus(tmp_path / "corpus.jsonl", map(passage, range(5)))
+    said = []
+    options = EncodingOptions(device="cpu")
+    encode_corpus(
+        tmp_path / "corpus.jsonl", tmp_path / "index", str(tiny_encoder), options=options, tell=said.append
+    )
+    assert len(said) == 1
+    assert said[0].startswith(("precision bf16: bf16 matrix", "precision fp32: bf16 matrix"))
+
+
+def test_auto_leaves_an_encoder_without_layers_alone(encoder):
+    encoder.model.config.num_hidden_layers = 0
+    assert choose_precision("auto", encoder)[0] == "fp32"
+
+
+def test_fp16_is_for_gpus(encoder):
+    with pytest.raises(QgdrError, match="fp16 needs a GPU"):
+        choose_precision("fp16", encoder)
+
+
+@pytest.mark.parametrize("activation", ["gelu", "relu"])
+def test_packed_layers_compute_the_same(activation):
+    config = BertConfig(
+        vocab_size=50, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64
+    )
+    config.hidden_act = activation
+    torch.manual_seed(2)
+    model = BertModel(config, add_pooling_layer=False).eval()
+    ids = torch.randint(0, 50, (3, 7))
+    with torch.inference_mode():
+        expected = model(input_ids=ids)[0]
+        pack(model)
+        assert not [module for module in model.modules() if isinstance(module, torch.nn.Linear)]
+        torch.testing.assert_close(model(input_ids=ids)[0], expected, atol=1e-5, rtol=0)

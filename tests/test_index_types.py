@@ -1,0 +1,160 @@
+"""Every kind of index finds what it should, and shards join into what an undivided run makes."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch  # noqa: F401  before faiss
+
+# isort: split
+import faiss
+
+from qgdr_pyserini.collection.corpus import Passage, write_corpus
+from qgdr_pyserini.encode.corpus_encoder import encode_corpus
+from qgdr_pyserini.encode.index_types import INDEX_TYPES, write_index
+from qgdr_pyserini.encode.merging import merge_shards
+from qgdr_pyserini.encode.options import EncodingOptions
+from qgdr_pyserini.encode.shards import Shard
+from qgdr_pyserini.errors import InputError, QgdrError
+from tests.test_encode_corpus import WORDS, files
+
+RECALL = {"flat": 1.0, "fp16": 0.98, "sq8": 0.9, "pq": 0.2, "hnsw": 0.95, "ivf": 0.7}
+
+
+def vectors(count, dimension=32):
+    rows = np.random.default_rng(3).standard_normal((count, dimension)).astype(np.float32)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def passage(number):
+    words = np.random.default_rng(number).choice(WORDS, 2 + number % 17)
+    return Passage(f"d{number}", "", " ".join([*words, str(number)]))
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    path = tmp_path_factory.mktemp("corpus") / "corpus.jsonl"
+    write_corpus(path, map(passage, range(150)))
+    return path
+
+
+def options(kind="flat", shard="1/1", window=16):
+    return EncodingOptions("cpu", None, 300, window, kind, "fp32", Shard.parse(shard))
+
+
+@pytest.fixture(scope="module")
+def shards(tiny_encoder, corpus, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("shards")
+    for number in (1, 2, 3):
+        encode_corpus(corpus, folder / str(number), str(tiny_encoder), options=options("sq8", f"{number}/3"))
+    return [folder / str(number) for number in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("kind", INDEX_TYPES)
+def test_recall_and_reconstruction(kind, tmp_path):
+    found = vectors(2000)
+    write_index(kind, found, tmp_path / "index")
+    index = faiss.read_index(str(tmp_path / "index"))
+    assert (index.ntotal, index.d, index.metric_type) == (2000, 32, faiss.METRIC_INNER_PRODUCT)
+    queries = found[:50] + 0.05 * vectors(50)
+    exact = np.argsort(-queries @ found.T, axis=1)[:, :10]
+    _, rows, rebuilt = index.search_and_reconstruct(queries, 10)
+    recall = np.mean([len(set(one) & set(other)) / 10 for one, other in zip(exact, rows, strict=True)])
+    assert recall >= RECALL[kind]
+    assert (rows >= 0).all()
+    assert np.abs(rebuilt[:, 0] - found[rows[:, 0]]).max() < (0.7 if kind == "pq" else 0.01)
+
+
+@pytest.mark.parametrize("kind", INDEX_TYPES)
+@pytest.mark.parametrize("count", [2, 40])
+def test_small_corpora_fit_every_kind(kind, count, tmp_path):
+    write_index(kind, vectors(count), tmp_path / "index")
+    index = faiss.read_index(str(tmp_path / "index"))
+    assert index.search(vectors(count), 1)[1].shape == (count, 1)
+
+
+def test_search_parameters_are_in_the_file(tmp_path):
+    write_index("hnsw", vectors(500), tmp_path / "hnsw")
+    write_index("ivf", vectors(2000), tmp_path / "ivf")
+    assert faiss.read_index(str(tmp_path / "hnsw")).hnsw.efSearch == 128
+    ivf = faiss.read_index(str(tmp_path / "ivf"))
+    assert (ivf.nlist, ivf.nprobe) == (51, 13)
+
+
+def test_pq_of_one_passage_is_refused(tmp_path):
+    with pytest.raises(QgdrError, match="pq needs two passages"):
+        write_index("pq", vectors(1), tmp_path / "index")
+
+
+@pytest.mark.parametrize("kind", ["flat", "fp16", "sq8", "pq", "ivf"])
+def test_merged_shards_are_the_undivided_index(kind, shards, tiny_encoder, corpus, tmp_path):
+    encode_corpus(corpus, tmp_path / "whole", str(tiny_encoder), options=options(kind))
+    # The order in which shards are named does not matter.
+    merge_shards(tmp_path / "merged", [shards[2], shards[0], shards[1]], index_type=kind)
+    whole, merged = files(tmp_path / "whole"), files(tmp_path / "merged")
+    assert merged["docid"] == whole["docid"]
+    assert merged["index"] == whole["index"]
+    one, other = (json.loads(found["qgdr.json"]) for found in (whole, merged))
+    assert {key for key in one if one[key] != other[key]} == {"contents"}
+
+
+def test_a_merged_hnsw_index_holds_the_same_vectors(shards, tiny_encoder, corpus, tmp_path):
+    encode_corpus(corpus, tmp_path / "whole", str(tiny_encoder), options=options())
+    merge_shards(tmp_path / "merged", shards, index_type="hnsw")
+    one, other = (faiss.read_index(str(tmp_path / name / "index")) for name in ("whole", "merged"))
+    np.testing.assert_array_equal(one.reconstruct_n(0, 150), other.reconstruct_n(0, 150))
+
+
+def test_the_kind_asked_for_when_encoding_is_made_when_merging(shards, tmp_path):
+    assert merge_shards(tmp_path / "merged", shards).index_type == "sq8"
+    assert isinstance(faiss.read_index(str(tmp_path / "merged" / "index")), faiss.IndexScalarQuantizer)
+
+
+def test_more_shards_than_windows_leave_some_empty(tiny_encoder, corpus, tmp_path):
+    for number in (1, 2):
+        shard = options(shard=f"{number}/2", window=1000)
+        encode_corpus(corpus, tmp_path / str(number), str(tiny_encoder), options=shard)
+    merged = merge_shards(tmp_path / "merged", [tmp_path / "1", tmp_path / "2"])
+    assert merged.passages == 150
+
+
+def test_shards_that_do_not_fit(shards, tiny_encoder, corpus, tmp_path):
+    merged = tmp_path / "merged"
+    with pytest.raises(QgdrError, match="shard 2/3 is missing; name all 3 shards"):
+        merge_shards(merged, [shards[0], shards[2]])
+    with pytest.raises(QgdrError, match="shard 1/3 again"):
+        merge_shards(merged, [shards[0], shards[0], shards[1], shards[2]])
+    with pytest.raises(InputError, match=r"no qgdr\.json in it"):
+        merge_shards(merged, [shards[0], tmp_path])
+    for key, value, message in [
+        ("fingerprint", "sha256:other", "another fingerprint than"),
+        ("precision", "bf16", "another precision than .*: bf16, not fp32"),
+        ("corpus_passages", 151, "another corpus than .*: 151, not 150"),
+        ("files", [["other.jsonl", 1]], "another corpus than"),
+        ("shard", "2/4", "shard 2/4, but"),
+    ]:
+        other = shutil.copytree(shards[1], tmp_path / f"other-{key}")
+        manifest = json.loads((other / "qgdr.json").read_text())
+        (other / "qgdr.json").write_text(json.dumps(manifest | {key: value}))
+        with pytest.raises(QgdrError, match=message):
+            merge_shards(merged, [shards[0], other, shards[2]])
+    assert not merged.exists()
+
+
+def test_a_damaged_shard_is_named(shards, tmp_path):
+    short = shutil.copytree(shards[1], tmp_path / "short")
+    index = faiss.IndexFlatIP(32)
+    index.add(vectors(20))
+    faiss.write_index(index, str(short / "index"))
+    with pytest.raises(InputError, match="short: holds fewer passages"):
+        merge_shards(tmp_path / "merged", [shards[0], short, shards[2]])
+    (short / "index").write_bytes(b"IxFI")
+    with pytest.raises(InputError, match="short/index: missing or damaged"):
+        merge_shards(tmp_path / "merged", [shards[0], short, shards[2]])
+
+
+@pytest.mark.parametrize("text", ["0/3", "4/3", "1", "a/b", "-1/3", "1/0"])
+def test_shards_are_numbered_from_one(text):
+    with pytest.raises(QgdrError, match="must be I/N"):
+        Shard.parse(text)

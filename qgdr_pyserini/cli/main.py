@@ -6,6 +6,7 @@ import click
 
 from qgdr_pyserini import __version__
 from qgdr_pyserini.cli.group import OneLineErrorGroup
+from qgdr_pyserini.cli.steps import generate_queries, mine_negatives, score
 
 
 @click.group(cls=OneLineErrorGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -15,3 +16,7 @@ def main() -> None:
 
     A question in any language finds the English passages that answer it.
     """
+
+
+for _command in (generate_queries, mine_negatives, score):
+    main.add_command(_command)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 import torch
 import transformers
@@ -14,6 +14,10 @@ from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrained
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.settings import Settings
 
+Module = TypeVar("Module", bound=torch.nn.Module)
+Precision = Literal["fp32", "bf16"]
+
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 _SPECIAL_TOKENS = ("pad_token_id", "bos_token_id", "eos_token_id")
 
 
@@ -87,7 +91,15 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
     try:
         return AutoTokenizer.from_pretrained(name)
     except Exception as error:
-        raise QgdrError(f"{name}: no tokenizer can be loaded from it ({_first_line(error)})") from error
+        raise QgdrError(f"{name}: no tokenizer can be loaded from it ({first_line(error)})") from error
+
+
+def place(module: Module, device: str, precision: Precision) -> Module:
+    """Move a model to a device, in a precision; a device that is absent is a `QgdrError`."""
+    try:
+        return module.to(torch.device(device), _DTYPES[precision])
+    except (RuntimeError, AssertionError) as error:
+        raise QgdrError(f"device {device!r} cannot be used ({first_line(error)})") from None
 
 
 def _from_checkpoint(name: str, auto_model: Any, options: dict[str, Any]) -> PreTrainedModel:
@@ -96,7 +108,7 @@ def _from_checkpoint(name: str, auto_model: Any, options: dict[str, Any]) -> Pre
     try:
         return auto_model.from_pretrained(name, dtype=torch.float32, **options)
     except Exception as error:
-        reason = _first_line(error)
+        reason = first_line(error)
         raise QgdrError(f"{name}: cannot be loaded as {auto_model.__name__} ({reason})") from error
 
 
@@ -121,5 +133,6 @@ def _configuration(
     return AutoConfig.for_model(**given)
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Shorten another library's error to what fits into one of ours."""
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -8,30 +8,34 @@ from transformers import AutoConfig
 
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.cross_encoder import CrossEncoder
-from qgdr_pyserini.model.loading import ModelSource
+from qgdr_pyserini.model.loading import ModelSource, Precision, first_line, place
 from qgdr_pyserini.model.query_generator import QueryGenerator
-from qgdr_pyserini.model.teacher import Teacher
 
 
-def load_teacher(checkpoint: str, **options: Any) -> Teacher:
+def load_teacher(
+    checkpoint: str, *, device: str = "cpu", precision: Precision = "fp32", **options: Any
+) -> QueryGenerator | CrossEncoder:
     """Load a query generator from an encoder-decoder's checkpoint, a cross-encoder from any other.
 
     Parameters
     ----------
     checkpoint
         Hub name or folder.
+    device
+        ``cpu``, ``cuda``, ``cuda:1``, …
+    precision
+        Of the weights and of what is computed.
     options
         Of the class's ``load``.
 
     Raises
     ------
     QgdrError
-        If there is no such checkpoint or it cannot be loaded.
+        If there is no such checkpoint or it cannot be loaded, or the device is absent.
     """
     try:
         config = AutoConfig.from_pretrained(checkpoint)
     except Exception as error:
-        reason = str(error).strip().splitlines()[0]
-        raise QgdrError(f"{checkpoint}: no model to load ({reason})") from error
-    kind = QueryGenerator if config.is_encoder_decoder else CrossEncoder
-    return kind.load(ModelSource(checkpoint=checkpoint), **options)
+        raise QgdrError(f"{checkpoint}: no model to load ({first_line(error)})") from error
+    kind: type[QueryGenerator | CrossEncoder] = QueryGenerator if config.is_encoder_decoder else CrossEncoder
+    return place(kind.load(ModelSource(checkpoint=checkpoint), **options), device, precision)

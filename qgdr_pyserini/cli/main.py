@@ -5,8 +5,17 @@ from __future__ import annotations
 import click
 
 from qgdr_pyserini import __version__
+from qgdr_pyserini.cli.bm25 import bm25
+from qgdr_pyserini.cli.collection import collection
+from qgdr_pyserini.cli.compare import compare
+from qgdr_pyserini.cli.demo import demo
+from qgdr_pyserini.cli.doctor import doctor
+from qgdr_pyserini.cli.encode import encode_corpus
+from qgdr_pyserini.cli.encoders import encoders
 from qgdr_pyserini.cli.group import OneLineErrorGroup
+from qgdr_pyserini.cli.search import search
 from qgdr_pyserini.cli.steps import generate_queries, mine_negatives, score
+from qgdr_pyserini.cli.train import train
 
 
 @click.group(cls=OneLineErrorGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -18,5 +27,19 @@ def main() -> None:
     """
 
 
-for _command in (generate_queries, mine_negatives, score):
-    main.add_command(_command)
+_COMMANDS = (
+    bm25,
+    collection,
+    compare,
+    demo,
+    doctor,
+    encode_corpus,
+    encoders,
+    generate_queries,
+    mine_negatives,
+    score,
+    search,
+    train,
+)
+for command in _COMMANDS:
+    main.add_command(command)

@@ -1,0 +1,166 @@
+"""Scores by query, computed by ranx."""
+
+from __future__ import annotations
+
+import atexit
+import difflib
+import logging
+import os
+import re
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.evaluate.trec import Qrels, Run
+
+DEFAULT_METRICS = ("recall@10", "ndcg@10", "mrr@10")
+
+WITH_CUT = (
+    "recall", "ndcg", "mrr", "map", "precision", "hit_rate", "hits", "f1", "dcg", "ndcg_burges", "dcg_burges",
+)  # fmt: skip
+WITHOUT_CUT = ("r-precision", "bpref")
+
+_METRIC = re.compile(
+    rf"(({'|'.join(WITH_CUT)})(@[1-9][0-9]{{0,8}})?|{'|'.join(WITHOUT_CUT)}|rbp\.[0-9]{{1,9}})(-l[1-9][0-9]?)?"
+)
+
+
+def check_metrics(names: Iterable[str]) -> tuple[str, ...]:
+    """Check metric names, and spell them as ranx does.
+
+    Parameters
+    ----------
+    names
+        As ranx takes them: ``recall@10``, ``ndcg@10``, ``mrr@10``, ``map``, ``rbp.95``; ``-l2`` behind
+        a name counts grades from 2 as relevant. Upper case is taken as lower case.
+
+    Returns
+    -------
+    tuple of str
+        Without repetitions, in the order given.
+
+    Raises
+    ------
+    QgdrError
+        If ranx has no such metric.
+
+    Examples
+    --------
+    >>> check_metrics(["nDCG@10", "recall@100"])
+    ('ndcg@10', 'recall@100')
+    """
+    lowered = [name.lower() for name in names]
+    for name in lowered:
+        if not _METRIC.fullmatch(name):
+            raise QgdrError(f"unknown metric {name!r}; {_nearest(name)}")
+    return tuple(dict.fromkeys(lowered))
+
+
+def score_queries(
+    qrels: Qrels, run: Run, qids: Sequence[str], metrics: Sequence[str]
+) -> dict[str, NDArray[np.float64]]:
+    """Score every query of a run.
+
+    Parameters
+    ----------
+    qrels
+        Judgements; they hold every one of ``qids``.
+    run
+        Hits in rank order. A query without hits scores zero; unjudged passages are not relevant.
+    qids
+        The queries to score.
+    metrics
+        Names from `check_metrics`.
+
+    Returns
+    -------
+    dict of str to array
+        Scores by metric, shape (queries,), in the order of ``qids``.
+
+    Raises
+    ------
+    QgdrError
+        If a metric has no value for a query (bpref without passages judged not relevant).
+    """
+    ranx, typed_list = _import_ranx()
+    # ranx takes its own Qrels and Run, or the lists of (id, score) rows that it turns these into. Rows made
+    # here keep the order of the run, so that ties stay as they were broken; their ids are small integers, not
+    # rounded hashes; and no dictionaries of strings are compiled and filled, which is most of ranx's time.
+    judged = typed_list([_judgement_rows(qrels[qid]) for qid in qids])
+    ranked = typed_list([_hit_rows(run.get(qid, {}), qrels[qid]) for qid in qids])
+    with warnings.catch_warnings():
+        # While compiling, numba remarks on integer casts inside ranx.
+        warnings.simplefilter("ignore")
+        # Asked for one metric's scores by query, ranx fails with a KeyError; asked for it twice, it does not.
+        scores = ranx.evaluate(judged, ranked, [*metrics, metrics[0]], return_mean=False)
+    for metric in metrics:
+        _check_finite(metric, scores[metric], qids)
+    return {metric: scores[metric] for metric in metrics}
+
+
+def _judgement_rows(judged: Mapping[str, int]) -> NDArray[np.float64]:
+    """Rows of (place in the judgements, grade), shape (judged, 2), best grade first for the ideal ranking."""
+    rows = np.array(list(enumerate(judged.values())), dtype=np.float64)
+    return np.ascontiguousarray(rows[np.argsort(-rows[:, 1], kind="stable")])
+
+
+def _hit_rows(hits: Iterable[str], judged: Iterable[str]) -> NDArray[np.float64]:
+    """Rows of (place in the judgements or -1, score from the rank), shape (hits, 2)."""
+    place = {docid: number for number, docid in enumerate(judged)}
+    ids = [place.get(docid, -1) for docid in hits]
+    return np.column_stack((ids, np.arange(len(ids), 0, -1))).astype(np.float64)
+
+
+def _check_finite(metric: str, scores: NDArray[np.float64], qids: Sequence[str]) -> None:
+    undefined = np.flatnonzero(~np.isfinite(scores))
+    if undefined.size:
+        query = qids[undefined[0]]
+        raise QgdrError(
+            f"{metric} has no value for query {query!r} with its judgements; choose another metric"
+        )
+
+
+def _import_ranx() -> tuple[ModuleType, Any]:
+    """Import ranx and numba's list, also where nothing can be kept."""
+    # ranx imports matplotlib, which tells of the font cache that it builds and nobody here needs.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    try:
+        import ranx
+    except (RuntimeError, OSError):
+        # numba keeps compiled code beside the source or in the home directory, and ir_datasets makes a folder
+        # there; where neither can be written, ranx cannot even be imported. A private directory helps both,
+        # at the price of compiling each time.
+        import numba
+
+        directory = tempfile.mkdtemp(prefix="qgdr-ranx-")
+        atexit.register(shutil.rmtree, directory, ignore_errors=True)
+        numba.config.CACHE_DIR = directory  # type: ignore[attr-defined]
+        os.environ["IR_DATASETS_HOME"] = directory
+        import ranx
+    from numba.typed import List as TypedList
+
+    return ranx, TypedList
+
+
+def _nearest(name: str) -> str:
+    base, cut, rest = name.partition("@")
+    near = difflib.get_close_matches(base, [*WITH_CUT, *WITHOUT_CUT, "rbp"], n=3)
+    if not near:
+        return (
+            f"there are {', '.join(f'{known}@K' for known in WITH_CUT)}, {', '.join(WITHOUT_CUT)} and rbp.95"
+        )
+    spelled = [_spell(known, cut, rest) for known in near]
+    return f"did you mean {' or '.join(spelled)}?"
+
+
+def _spell(base: str, cut: str, rest: str) -> str:
+    if base == "rbp":
+        return "rbp.95"
+    return base if base in WITHOUT_CUT else f"{base}@{rest if rest.isdecimal() and int(rest) else 10}"

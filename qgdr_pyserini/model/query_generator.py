@@ -83,7 +83,7 @@ class QueryGenerator(torch.nn.Module, Teacher):
         settings: GeneratorSettings,
         *,
         batch_size: int = 16,
-        memory_mb: int = 256,
+        memory_mb: int = 64,
     ) -> None:
         super().__init__()
         self.model = model

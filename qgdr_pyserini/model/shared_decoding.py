@@ -97,16 +97,17 @@ class SharedDecoder:
         self, hidden: torch.Tensor, owners: torch.Tensor, tokens: torch.Tensor
     ) -> torch.Tensor:
         """Look up ``tokens`` in the distributions that ``hidden[owners]`` stands for, ``(tokens,)``."""
-        head, bias = self._model.get_output_embeddings(), getattr(self._model, "final_logits_bias", 0)
+        head, bias = self._model.get_output_embeddings(), getattr(self._model, "final_logits_bias", None)
         precision = torch.promote_types(hidden.dtype, torch.float32)
         found = torch.empty(len(tokens), dtype=precision, device=hidden.device)
-        # The logits, and what the log-sum-exp makes of them.
+        # The logits, and what the softmax makes of them.
         chunk = max(1, self._memory // (2 * head.weight.shape[0] * precision.itemsize))
         for start in range(0, len(hidden), chunk):
-            logits = (head(hidden[start : start + chunk]) + bias).to(precision)
+            logits = head(hidden[start : start + chunk])
+            if bias is not None:
+                logits += bias
             here = ((owners >= start) & (owners < start + chunk)).nonzero().squeeze(1)
-            rows = owners[here] - start
-            found[here] = logits[rows, tokens[here]] - logits.logsumexp(dim=1)[rows]
+            found[here] = logits.log_softmax(dim=1, dtype=precision)[owners[here] - start, tokens[here]]
         return found
 
     def _decode(

@@ -24,10 +24,10 @@ from pathlib import Path
 from typing import Any
 
 LANGUAGES = ("ar", "de", "ru", "zh")
-QUERIES, PASSAGES, BATCH = 8, 64, 16
+QUERIES, BATCH = 8, 16
 # Layers, dimension, feed-forward, heads, vocabulary.
 SHAPES = {
-    "from-scratch": (4, 256, 1024, 4, 32_000),
+    "from-scratch": (6, 256, 1024, 4, 32_000),
     "mt5-small": (8, 512, 1024, 6, 250_112),
 }
 
@@ -42,7 +42,8 @@ def main() -> None:
     report = {"machine": _machine(arguments.threads), "rounds": arguments.rounds, "shapes": rows}
     if arguments.output:
         Path(arguments.output).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    print(f"{QUERIES} queries in {', '.join(LANGUAGES)} against {PASSAGES} passages; {report['machine']}")
+    languages, machine = ", ".join(LANGUAGES), report["machine"]
+    print(f"{QUERIES} queries in {languages} against {arguments.passages} passages; {machine}")
     print("| model | method | seconds | CPU seconds | peak memory |")
     print("|---|---|---|---|---|")
     for shape, row in rows.items():
@@ -58,7 +59,7 @@ def _compare(arguments: argparse.Namespace, shape: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as model:
         # Saved once: learning a vocabulary twice need not give the same one.
         command = [sys.executable, __file__, "--data", arguments.data, "--threads", str(arguments.threads)]
-        command += ["--model", model]
+        command += ["--model", model, "--passages", str(arguments.passages)]
         subprocess.run([*command, "--method", "make", "--shapes", shape], check=True)
         for _ in range(arguments.rounds):
             for method, found in runs.items():
@@ -86,7 +87,7 @@ def _measure(arguments: argparse.Namespace) -> None:
     from qgdr_pyserini.model.query_generator import QueryGenerator
 
     torch.set_num_threads(arguments.threads)
-    queries, passages = _texts(Path(arguments.data))
+    queries, passages = _texts(Path(arguments.data), arguments.passages)
     if arguments.method == "make":
         texts = [*(q.text for q in queries), *(p.text for p in passages)]
         _generator(arguments.shapes[0], texts).save_pretrained(arguments.model)
@@ -124,7 +125,7 @@ def _pair_by_pair(generator: Any, queries: Any, passages: Any) -> Any:
 METHODS: dict[str, Callable[..., Any]] = {"shared": _shared, "pair by pair": _pair_by_pair}
 
 
-def _texts(data: Path) -> tuple[list[Any], list[Any]]:
+def _texts(data: Path, count: int) -> tuple[list[Any], list[Any]]:
     """Read the first questions of each language, and paragraphs, the questions' own among them."""
     from qgdr_pyserini.collection.corpus import Passage
     from qgdr_pyserini.model.teacher import Query
@@ -137,7 +138,7 @@ def _texts(data: Path) -> tuple[list[Any], list[Any]]:
     for article in json.loads((data / "squad/dev-v1.1.json").read_text(encoding="utf-8"))["data"]:
         title = article["title"].replace("_", " ")
         passages += [Passage(str(i), title, p["context"]) for i, p in enumerate(article["paragraphs"])]
-    return queries, passages[:PASSAGES]
+    return queries, passages[:count]
 
 
 def _generator(shape: str, texts: list[str]) -> Any:
@@ -183,6 +184,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--data", required=True, metavar="DIR", help="Folder with xquad/ and squad/.")
     parser.add_argument("--output", metavar="FILE", help="Write all figures as JSON.")
     parser.add_argument("--rounds", type=int, default=3, help="Runs of each method.")
+    parser.add_argument("--passages", type=int, default=64)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=["from-scratch"])
     parser.add_argument("--method", choices=[*METHODS, "make"], help=argparse.SUPPRESS)

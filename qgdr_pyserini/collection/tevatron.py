@@ -12,7 +12,7 @@ from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.collection.jsonl import read_objects, write_objects
 from qgdr_pyserini.errors import InputError
 
-Path = str | os.PathLike[str]
+AnyPath = str | os.PathLike[str]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class CandidateList:
         return self.positives + self.negatives
 
 
-def read_candidates(path: Path) -> Iterator[CandidateList]:
+def read_candidates(path: AnyPath) -> Iterator[CandidateList]:
     """Stream the queries of a file.
 
     Parameters
@@ -81,7 +81,7 @@ def read_candidates(path: Path) -> Iterator[CandidateList]:
         raise InputError("holds no queries", path)
 
 
-def write_candidates(path: Path, rows: Iterable[CandidateList]) -> int:
+def write_candidates(path: AnyPath, rows: Iterable[CandidateList]) -> int:
     """Write queries, the file appearing only when complete; return how many."""
     return write_objects(path, map(_as_object, rows))
 
@@ -101,7 +101,7 @@ def _passage_object(item: Candidate) -> dict[str, Any]:
     return value if item.score is None else value | {"score": item.score}
 
 
-def _candidate_list(row: dict[str, Any], path: Path, line: int) -> CandidateList:
+def _candidate_list(row: dict[str, Any], path: AnyPath, line: int) -> CandidateList:
     query_id, query = (_text(row, key, path, line) for key in ("query_id", "query"))
     if not query_id:
         raise InputError("empty query_id; give every query one", path, line)
@@ -116,14 +116,14 @@ def _candidate_list(row: dict[str, Any], path: Path, line: int) -> CandidateList
     return CandidateList(query_id, query, positives, negatives, lang, tuple(answers), aligned)
 
 
-def _list(row: dict[str, Any], key: str, path: Path, line: int) -> list[Any]:
+def _list(row: dict[str, Any], key: str, path: AnyPath, line: int) -> list[Any]:
     value = row.get(key, [])
     if not isinstance(value, list):
         raise InputError(f"needs {key!r} as a list of passages", path, line)
     return value
 
 
-def _candidate(item: Any, key: str, path: Path, line: int) -> Candidate:
+def _candidate(item: Any, key: str, path: AnyPath, line: int) -> Candidate:
     if not isinstance(item, dict):
         raise InputError(f"{key!r} holds {item!r}; each passage must be an object", path, line)
     docid, text = (_text(item, name, path, line) for name in ("docid", "text"))
@@ -138,7 +138,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _text(row: dict[str, Any], key: str, path: Path, line: int, default: str | None = None) -> str:
+def _text(row: dict[str, Any], key: str, path: AnyPath, line: int, default: str | None = None) -> str:
     value = row.get(key)
     if value is None and default is not None:
         return default

@@ -75,17 +75,18 @@ class SharedDecoder:
 
     @property
     def _rows_at_once(self) -> int:
-        caches = (self._cache.self_attention_cache, self._cache.cross_attention_cache)
-        tensors = [x for cache in caches for layer in cache.layers for x in (layer.keys, layer.values)]
-        size: int = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+        size: int = sum(tensor.numel() * tensor.element_size() for tensor in _tensors(self._cache))
         return max(1, self._memory * len(self._states) // size)
 
     def _continue(self, owners: torch.Tensor, targets: list[torch.Tensor]) -> torch.Tensor:
         """Sum the log-probabilities of all tokens but the first, ``(targets,)``."""
-        cache = copy.deepcopy(self._cache)
+        # A copy that shares the tensors, until the next line puts selections in their place.
+        cache = copy.deepcopy(self._cache, {id(tensor): tensor for tensor in _tensors(self._cache)})
         cache.batch_select_indices(owners)
         given = pad_sequence([target[:-1] for target in targets], batch_first=True)
-        hidden, _ = self._decode(self._states[owners], self._mask[owners], given, cache)
+        # Of the states only the shape is looked at: their keys and values are in the cache.
+        states = self._states[:1].expand(len(owners), -1, -1)
+        hidden, _ = self._decode(states, self._mask[owners], given, cache)
         lengths = torch.tensor([len(target) - 1 for target in targets], device=given.device)
         real = torch.arange(given.shape[1], device=given.device) < lengths.unsqueeze(1)
         wanted = torch.cat([target[1:] for target in targets])
@@ -123,6 +124,11 @@ class SharedDecoder:
                 use_cache=True,
             )
         return hidden[0], outputs.past_key_values
+
+
+def _tensors(cache: Any) -> list[torch.Tensor]:
+    caches = (cache.self_attention_cache, cache.cross_attention_cache)
+    return [tensor for one in caches for layer in one.layers for tensor in (layer.keys, layer.values)]
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ from qgdr_pyserini.model.query_generator import QueryGenerator
 from qgdr_pyserini.model.teacher import Pair, Query, Teacher
 from qgdr_pyserini.train.negatives import NegativeSettings, mine_negatives, rank_with_encoder, read_ranking
 
-Path = str | os.PathLike[str]
+AnyPath = str | os.PathLike[str]
 Advance = Callable[[int], object]
 
 # Queries worked on at a time: enough that they share passages, few enough to show progress.
@@ -25,7 +25,7 @@ _BLOCK = 64
 
 
 def score_file(
-    source: Path, target: Path, teacher: Teacher, *, language: str = "en", advance: Advance = id
+    source: AnyPath, target: AnyPath, teacher: Teacher, *, language: str = "en", advance: Advance = id
 ) -> int:
     """Let a teacher score every candidate of every query.
 
@@ -70,8 +70,8 @@ def score_rows(rows: Sequence[CandidateList], teacher: Teacher, language: str = 
 
 
 def generate_file(
-    source: Path,
-    target: Path,
+    source: AnyPath,
+    target: AnyPath,
     generator: QueryGenerator,
     languages: Sequence[str],
     n: int,
@@ -115,12 +115,12 @@ def generate_file(
 
 
 def mine_file(
-    source: Path,
-    target: Path,
-    corpus: Path,
+    source: AnyPath,
+    target: AnyPath,
+    corpus: AnyPath,
     settings: NegativeSettings,
     *,
-    run: Path | None = None,
+    run: AnyPath | None = None,
     encoder: DualEncoder | None = None,
     teacher: Teacher | None = None,
 ) -> int:
@@ -158,7 +158,7 @@ def mine_file(
 
 
 def _in_blocks(
-    source: Path, work: Callable[[list[CandidateList]], list[CandidateList]], advance: Advance
+    source: AnyPath, work: Callable[[list[CandidateList]], list[CandidateList]], advance: Advance
 ) -> Iterator[CandidateList]:
     rows = read_candidates(source)
     while block := list(itertools.islice(rows, _BLOCK)):

@@ -16,7 +16,7 @@ import click
     required=True,
     multiple=True,
     metavar="FILE",
-    help="Questions, topics.LANG.tsv; once for each language.",
+    help="Questions, topics.LANG.tsv, or a quoted pattern of such files; once for each.",
 )
 @click.option("--output", required=True, metavar="DIR", help="Where run.bm25.LANG.txt goes.")
 @click.option(
@@ -60,17 +60,19 @@ def bm25(
 
     \b
     Example:
-      qgdr bm25 --corpus collections/xquad/corpus.jsonl --output runs/xquad \\
-        --topics collections/xquad/topics.en.tsv --topics collections/xquad/topics.de.tsv
+      qgdr bm25 --corpus collections/xquad/corpus.jsonl --output runs \\
+        --topics 'collections/xquad/topics.*.tsv'
     """
     from qgdr_pyserini.encode.progress import progress
+    from qgdr_pyserini.files import expand_pattern
     from qgdr_pyserini.pyserini_plugin.bm25 import Options, Reporter, write_bm25_runs
 
     def say(line: str) -> None:
         click.echo(line, err=True)
 
+    files = [file for pattern in topics for file in expand_pattern(pattern)]
     options = Options(hits, threads, language, index, overwrite)
     with progress("passages") as advance:
-        runs = write_bm25_runs(corpus, topics, output, options, Reporter(say, advance))
+        runs = write_bm25_runs(corpus, files, output, options, Reporter(say, advance))
     for run in runs:
         click.echo(f"Wrote {run}")

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import click
 
-_SAMPLE_LANGUAGES = ("ar", "de", "en", "es", "fi", "fr", "it", "ja", "ko", "ru", "sv", "zh")
 _SHOWN_LANGUAGES = ("de", "ar", "zh")
 
 
@@ -34,13 +33,12 @@ def demo(output: Path, encoder: str) -> None:
     """
     collection, index, runs, report = (output / name for name in ("collection", "index", "runs", "report"))
     questions = runs / "questions.tsv"
-    topics = [collection / f"topics.{language}.tsv" for language in _SAMPLE_LANGUAGES]
+    topics = f"{collection}/topics.*.tsv"
     corpus, qrels, dense = collection / "corpus.jsonl", collection / "qrels.txt", runs / "run.qgdr.txt"
 
     _qgdr("collection", "build", "sample", "--output", collection, "--overwrite")
     _qgdr("encode-corpus", "--corpus", corpus, "--index", index, "--encoder", encoder, "--overwrite")
-    named = [part for file in topics for part in ("--topics", file)]
-    _qgdr("bm25", "--corpus", corpus, *named, "--output", runs, "--overwrite")
+    _qgdr("bm25", "--corpus", corpus, "--topics", topics, "--output", runs, "--overwrite")
     _join(topics, questions)
     _pyserini(
         *("pyserini.search.faiss", "--encoder", encoder, "--index", index, "--topics", questions),
@@ -76,19 +74,18 @@ def _announce(command: str) -> None:
     sys.stdout.flush()
 
 
-def _join(topics: list[Path], output: Path) -> None:
+def _join(topics: str, output: Path) -> None:
     """Put the questions of all languages in one file: Pyserini takes one, and starting it takes time."""
-    from qgdr_pyserini.files import atomic_text
+    from qgdr_pyserini.files import atomic_text, expand_pattern
 
-    _announce(f"cat {topics[0].parent}/topics.*.tsv > {output}")
+    _announce(f"cat {topics} > {output}")
     with atomic_text(output) as file:
-        file.writelines(path.read_text(encoding="utf-8") for path in topics)
+        file.writelines(Path(name).read_text(encoding="utf-8") for name in expand_pattern(topics))
 
 
 def _show_examples(run: Path, qrels: Path, corpus: Path, topics: list[Path]) -> None:
-    from qgdr_pyserini.evaluate.examples import first_passages
+    from qgdr_pyserini.evaluate.examples import found_first
 
-    for example in first_passages(run, qrels, corpus, topics):
-        click.secho(f"\n{example.question}", bold=True)
-        mark = "relevant" if example.relevant else "not relevant"
-        click.echo(f"  ranked first ({mark}): {example.title}: {example.text[:90]}…")
+    click.secho("\nQuestions whose passage was ranked first, for example:", bold=True)
+    for found in found_first(run, qrels, corpus, topics):
+        click.echo(f"  {found.question}\n    {found.title}: {found.text[:90]}…")

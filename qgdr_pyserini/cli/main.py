@@ -15,6 +15,7 @@ from qgdr_pyserini.cli.encoders import encoders
 from qgdr_pyserini.cli.group import OneLineErrorGroup
 from qgdr_pyserini.cli.search import search
 from qgdr_pyserini.cli.shards import merge_shards
+from qgdr_pyserini.cli.steps import generate_queries, mine_negatives, score
 from qgdr_pyserini.cli.train import train
 
 
@@ -27,7 +28,7 @@ def main() -> None:
     """
 
 
-for command in (
+_COMMANDS = (
     bm25,
     collection,
     compare,
@@ -36,8 +37,12 @@ for command in (
     encode_corpus,
     encode_queries,
     encoders,
+    generate_queries,
     merge_shards,
+    mine_negatives,
+    score,
     search,
     train,
-):
+)
+for command in _COMMANDS:
     main.add_command(command)

@@ -19,6 +19,7 @@ from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTo
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.files import atomic_text
 from qgdr_pyserini.model.config import EncoderConfig
+from qgdr_pyserini.model.loading import ModelSource, load_model
 from qgdr_pyserini.model.pooling import pool
 
 Vectors = npt.NDArray[np.float32]
@@ -82,6 +83,22 @@ class DualEncoder(torch.nn.Module):
         encoder = cls(model, tokenizer, config).eval()
         encoder.folder = path
         return encoder.to_device(device)
+
+    @classmethod
+    def from_source(cls, source: ModelSource, config: EncoderConfig, *, seed: int = 0) -> DualEncoder:
+        """Start an encoder from any transformer, to be trained.
+
+        Parameters
+        ----------
+        source
+            A checkpoint such as ``xlm-roberta-base``, or a configuration to start from scratch with.
+        config
+            Pooling, normalisation, prefixes and lengths.
+        seed
+            Of random weights.
+        """
+        model, tokenizer = load_model(source, AutoModel, seed=seed)
+        return cls(model, tokenizer, config).eval()
 
     def to_device(self, device: str) -> DualEncoder:
         """Move the weights to ``device``; a device that is absent is a `QgdrError`."""

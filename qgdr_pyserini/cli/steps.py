@@ -1,0 +1,210 @@
+"""Single steps of the method: ``qgdr score``, ``qgdr generate-queries``, ``qgdr mine-negatives``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+_Command = Callable[..., Any]
+
+
+def _files(command: _Command) -> _Command:
+    for name, what in (("--output", "File to write."), ("--input", "Queries with their passages.")):
+        help_text = f"{what} Tevatron JSON Lines; .gz too."
+        command = click.option(name, name[2:] + "_file", required=True, metavar="FILE", help=help_text)(
+            command
+        )
+    return command
+
+
+def _computing(command: _Command) -> _Command:
+    for option in (
+        click.option(
+            "--batch-size",
+            type=click.IntRange(min=1),
+            default=16,
+            show_default=True,
+            metavar="N",
+            help="Passages, or pairs, computed at a time.",
+        ),
+        click.option(
+            "--precision",
+            type=click.Choice(["fp32", "bf16"]),
+            default="fp32",
+            show_default=True,
+            help="Of the teacher. There is no fp16: mT5 overflows in it.",
+        ),
+        click.option("--device", default="cpu", show_default=True, metavar="D", help="cpu, cuda, cuda:1, …"),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.option(
+    "--teacher",
+    required=True,
+    metavar="NAME|PATH",
+    help="A seq2seq model (query generator), or a sequence classifier (cross-encoder).",
+)
+@_files
+@click.option(
+    "--language", default="en", show_default=True, metavar="CODE", help="Of queries without a 'lang'."
+)
+@_computing
+def score(
+    teacher: str,
+    input_file: str,
+    output_file: str,
+    language: str,
+    device: str,
+    precision: Any,
+    batch_size: int,
+) -> None:
+    """Let a teacher score every candidate of every query.
+
+    \b
+    Example:
+      qgdr score --teacher google/mt5-base --input mined.jsonl --output scored.jsonl
+    """
+    from qgdr_pyserini.encode.progress import progress
+    from qgdr_pyserini.model.teachers import load_teacher
+    from qgdr_pyserini.train.steps import score_file
+
+    model = load_teacher(teacher, device=device, precision=precision, batch_size=batch_size)
+    with progress("queries") as advance:
+        count = score_file(input_file, output_file, model, language=language, advance=advance)
+    click.echo(f"{count:,} queries scored: {output_file}")
+
+
+@click.command("generate-queries")
+@click.option("--generator", required=True, metavar="NAME|PATH", help="A seq2seq model.")
+@_files
+@click.option(
+    "--language", "languages", required=True, multiple=True, metavar="CODE", help="To ask in; repeatable."
+)
+@click.option(
+    "-n",
+    "number",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Queries for each passage and language.",
+)
+@click.option(
+    "--top-k",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    metavar="K",
+    help="Tokens are drawn from the K most likely.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Of the drawing.")
+@_computing
+def generate_queries(
+    generator: str,
+    input_file: str,
+    output_file: str,
+    languages: tuple[str, ...],
+    number: int,
+    top_k: int,
+    seed: int,
+    device: str,
+    precision: Any,
+    batch_size: int,
+) -> None:
+    """Write queries in other languages for each query's passage, to be aligned with it.
+
+    \b
+    Example:
+      qgdr generate-queries --generator work/generator --input mined.jsonl \\
+        --output generated.jsonl --language de --language zh
+    """
+    from qgdr_pyserini.encode.progress import progress
+    from qgdr_pyserini.model.query_generator import QueryGenerator
+    from qgdr_pyserini.model.teachers import load_teacher
+    from qgdr_pyserini.train.steps import generate_file
+
+    model = load_teacher(generator, device=device, precision=precision, batch_size=batch_size)
+    if not isinstance(model, QueryGenerator):
+        raise click.UsageError(f"{generator}: is no seq2seq model, so it cannot write queries.")
+    with progress("passages") as advance:
+        count = generate_file(
+            input_file, output_file, model, languages, number, seed=seed, top_k=top_k, advance=advance
+        )
+    click.echo(f"{count:,} queries written: {output_file}")
+
+
+@click.command("mine-negatives")
+@_files
+@click.option("--corpus", required=True, metavar="PATH", help="The passages that are searched.")
+@click.option("--run", metavar="FILE", help="TREC run to take negatives from, such as BM25's.")
+@click.option("--encoder", metavar="NAME|PATH", help="Encoder to search with, instead of a run.")
+@click.option(
+    "--teacher", metavar="NAME|PATH", help="Drops what it scores like a positive, where no answers are known."
+)
+@click.option(
+    "--margin",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    show_default=True,
+    help="How far below the best positive a negative must be scored.",
+)
+@click.option(
+    "--negatives", type=click.IntRange(min=1), default=31, show_default=True, metavar="N", help="A query."
+)
+@click.option(
+    "--depth",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    metavar="N",
+    help="Ranks looked at.",
+)
+@_computing
+def mine_negatives(
+    input_file: str,
+    output_file: str,
+    corpus: str,
+    run: str | None,
+    encoder: str | None,
+    teacher: str | None,
+    margin: float,
+    negatives: int,
+    depth: int,
+    device: str,
+    precision: Any,
+    batch_size: int,
+) -> None:
+    """Give every query hard negatives: passages ranked high that do not answer it.
+
+    Passages with one of the query's 'answers' are dropped; for queries without answers, those that
+    the teacher scores like a positive.
+
+    \b
+    Example:
+      qgdr mine-negatives --input queries.jsonl --output mined.jsonl \\
+        --corpus collections/xquad/corpus.jsonl --encoder qgdr
+    """
+    from qgdr_pyserini.model.dual_encoder import DualEncoder
+    from qgdr_pyserini.model.registry import find_encoder
+    from qgdr_pyserini.model.teachers import load_teacher
+    from qgdr_pyserini.train.negatives import NegativeSettings
+    from qgdr_pyserini.train.steps import mine_file
+
+    if (run is None) == (encoder is None):
+        raise click.UsageError("give one of --run and --encoder.")
+    options = {"device": device, "precision": precision, "batch_size": batch_size}
+    count = mine_file(
+        input_file,
+        output_file,
+        corpus,
+        NegativeSettings(negatives=negatives, depth=depth, margin=margin),
+        run=run,
+        encoder=DualEncoder.from_pretrained(find_encoder(encoder), device) if encoder else None,
+        teacher=load_teacher(teacher, **options) if teacher else None,
+    )
+    click.echo(f"{count:,} queries: {output_file}")

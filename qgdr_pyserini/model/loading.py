@@ -1,0 +1,138 @@
+"""One door for models: a checkpoint by name or path, or a configuration to start from scratch with."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import torch
+import transformers
+from pydantic import Field, model_validator
+from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.settings import Settings
+
+Module = TypeVar("Module", bound=torch.nn.Module)
+Precision = Literal["fp32", "bf16"]
+
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+_SPECIAL_TOKENS = ("pad_token_id", "bos_token_id", "eos_token_id")
+
+
+class ModelSource(Settings):
+    """Where a model's weights come from.
+
+    Parameters
+    ----------
+    checkpoint
+        A name on the Hugging Face hub, or a folder; empty to start from ``configuration``.
+    configuration
+        What ``config.json`` would hold, ``model_type`` included; what is left out has that type's
+        default, sizes of the vocabulary and ids of special tokens are the tokenizer's.
+    tokenizer
+        Name or folder; the checkpoint's own when empty.
+    """
+
+    checkpoint: str = ""
+    configuration: dict[str, Any] = Field(default_factory=dict)
+    tokenizer: str = ""
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> ModelSource:
+        if bool(self.checkpoint) == bool(self.configuration):
+            raise ValueError("give either 'checkpoint' or 'configuration'")
+        if self.configuration and not self.tokenizer:
+            raise ValueError("a model from a configuration needs 'tokenizer'")
+        return self
+
+
+def load_model(
+    source: ModelSource, auto_model: Any, *, seed: int = 0, **options: Any
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Load a model with its tokenizer, in single precision.
+
+    Parameters
+    ----------
+    source
+        Where from.
+    auto_model
+        The class of transformers that knows the model's head, such as ``AutoModelForSeq2SeqLM``.
+    seed
+        Of random weights: all of them from a configuration, a new head's from a checkpoint.
+    options
+        Settings of the model's configuration that the caller needs, such as ``num_labels``.
+
+    Raises
+    ------
+    QgdrError
+        If there is no such checkpoint, its files are damaged, the configuration has a key that its
+        type does not know, or the tokenizer has more tokens than the model.
+    """
+    transformers.utils.logging.disable_progress_bar()
+    tokenizer = load_tokenizer(source.tokenizer or source.checkpoint)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        if source.configuration:
+            model = auto_model.from_config(_configuration(source.configuration, tokenizer, options))
+        else:
+            model = _from_checkpoint(source.checkpoint, auto_model, options)
+    if len(tokenizer) > model.config.vocab_size:
+        raise QgdrError(
+            f"{source.tokenizer or source.checkpoint}: the tokenizer has {len(tokenizer):,} tokens, "
+            f"the model {model.config.vocab_size:,}; they do not belong together"
+        )
+    return model.float(), tokenizer
+
+
+def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
+    """Load a tokenizer by hub name or folder; what fails is a `QgdrError`."""
+    try:
+        return AutoTokenizer.from_pretrained(name)
+    except Exception as error:
+        raise QgdrError(f"{name}: no tokenizer can be loaded from it ({first_line(error)})") from error
+
+
+def place(module: Module, device: str, precision: Precision) -> Module:
+    """Move a model to a device, in a precision; a device that is absent is a `QgdrError`."""
+    try:
+        return module.to(torch.device(device), _DTYPES[precision])
+    except (RuntimeError, AssertionError) as error:
+        raise QgdrError(f"device {device!r} cannot be used ({first_line(error)})") from None
+
+
+def _from_checkpoint(name: str, auto_model: Any, options: dict[str, Any]) -> PreTrainedModel:
+    if Path(name).expanduser().is_dir():
+        name = str(Path(name).expanduser())
+    try:
+        return auto_model.from_pretrained(name, dtype=torch.float32, **options)
+    except Exception as error:
+        reason = first_line(error)
+        raise QgdrError(f"{name}: cannot be loaded as {auto_model.__name__} ({reason})") from error
+
+
+def _configuration(
+    values: dict[str, Any], tokenizer: PreTrainedTokenizerBase, options: dict[str, Any]
+) -> PretrainedConfig:
+    kind = values.get("model_type")
+    try:
+        known = AutoConfig.for_model(kind)
+    except ValueError:
+        raise QgdrError(f"configuration: model_type {kind!r} is none that transformers knows") from None
+    keys = {*known.to_dict(), *known.attribute_map}
+    for key in values:
+        if key not in keys:
+            nearest = difflib.get_close_matches(key, keys, n=1)
+            hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+            raise QgdrError(f"configuration: {kind} has no key {key!r}{hint}")
+    ids = {name: getattr(tokenizer, name) for name in _SPECIAL_TOKENS if getattr(tokenizer, name) is not None}
+    given = {"vocab_size": len(tokenizer), **ids, **options, **values}
+    if known.is_encoder_decoder:
+        given.setdefault("decoder_start_token_id", given.get("bos_token_id", given["pad_token_id"]))
+    return AutoConfig.for_model(**given)
+
+
+def first_line(error: Exception) -> str:
+    """Shorten another library's error to what fits into one of ours."""
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

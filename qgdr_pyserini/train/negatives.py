@@ -1,0 +1,181 @@
+"""Hard negatives: passages that a retriever ranks high and that do not answer the query."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+import torch
+from pydantic import Field
+
+from qgdr_pyserini.collection.corpus import Passage
+from qgdr_pyserini.collection.tevatron import Candidate, CandidateList
+from qgdr_pyserini.errors import InputError, QgdrError
+from qgdr_pyserini.files import read_lines
+from qgdr_pyserini.model.dual_encoder import DualEncoder
+from qgdr_pyserini.model.teacher import Query, Teacher
+from qgdr_pyserini.settings import Settings
+from qgdr_pyserini.train.search import search
+
+Ranking = Mapping[str, Sequence[str]]
+
+_WORD = re.compile(r"\w+")
+_NO_SPAN = frozenset({"yes", "no", ""})
+
+
+class NegativeSettings(Settings):
+    """How many negatives are mined, and what is too good to be one.
+
+    Parameters
+    ----------
+    negatives
+        For each query; fewer where fewer are left. Published settings have 8 to 100 candidates.
+    depth
+        How far down the ranking is looked.
+    margin
+        Where a query has no known answers and there is a teacher: a passage that it scores above
+        the best positive less this margin is taken for an answer and dropped. In units of the
+        teacher's score; a query generator's differ by tenths.
+    """
+
+    negatives: int = Field(default=31, ge=1)
+    depth: int = Field(default=100, ge=1)
+    margin: float = Field(default=0.0, ge=0)
+
+
+def mine_negatives(
+    rows: Iterable[CandidateList],
+    ranking: Ranking,
+    corpus: Mapping[str, Passage],
+    settings: NegativeSettings,
+    teacher: Teacher | None = None,
+) -> list[CandidateList]:
+    """Replace the negatives of queries by the best ranked passages that do not answer them.
+
+    Parameters
+    ----------
+    rows
+        Queries with their positives.
+    ranking
+        Docids by query id, best first; a query that is not in it gets no negatives.
+    corpus
+        Passages by docid.
+    settings
+        How many, how deep, and the margin.
+    teacher
+        Scores the candidates of queries without answers; None leaves these unfiltered.
+
+    Returns
+    -------
+    list of CandidateList
+        In the order given, best ranked negatives first.
+
+    Raises
+    ------
+    QgdrError
+        If a ranked docid is not in the corpus.
+    """
+    found = []
+    for row in rows:
+        docids = ranking.get(row.query_id, ())[: settings.depth]
+        passages = [_look_up(docid, corpus) for docid in docids]
+        kept = without_positives(row, passages)
+        answers = [answer for answer in row.answers if answer.strip().lower() not in _NO_SPAN]
+        if answers:
+            kept = [passage for passage in kept if not contains_answer(passage, answers)]
+        elif teacher is not None:
+            kept = below_positives(row, kept, teacher, settings.margin)
+        negatives = tuple(Candidate(passage) for passage in kept[: settings.negatives])
+        found.append(dataclasses.replace(row, negatives=negatives))
+    return found
+
+
+def without_positives(row: CandidateList, passages: Iterable[Passage]) -> list[Passage]:
+    """Leave out the query's positives, also where one stands under another docid."""
+    docids = {item.passage.docid for item in row.positives}
+    texts = {item.passage.contents for item in row.positives}
+    return [p for p in passages if p.docid not in docids and p.contents not in texts]
+
+
+def contains_answer(passage: Passage, answers: Iterable[str]) -> bool:
+    """Tell whether an answer stands in a passage, as whole words in any case.
+
+    Examples
+    --------
+    >>> passage = Passage("1", "Danube", "It flows for 2,850 km through ten countries.")
+    >>> contains_answer(passage, ["Ten Countries"]), contains_answer(passage, ["thousand km", "count"])
+    (True, False)
+    """
+    words = _words(passage.contents)
+    return any(_words(answer) in words for answer in answers if _words(answer).strip())
+
+
+def below_positives(
+    row: CandidateList, passages: Sequence[Passage], teacher: Teacher, margin: float
+) -> list[Passage]:
+    """Keep what the teacher scores below the best positive by more than the margin."""
+    if not row.positives or not passages:
+        return list(passages)
+    query = Query(row.query, row.lang or "en")
+    positives = [item.passage for item in row.positives]
+    scores = teacher.score([query], [*positives, *passages])[0]
+    limit = scores[: len(positives)].max() - margin
+    return [p for p, score in zip(passages, scores[len(positives) :], strict=True) if score < limit]
+
+
+def read_ranking(path: str | os.PathLike[str]) -> dict[str, list[str]]:
+    """Read a TREC run, such as BM25's: docids by query id, best first.
+
+    Raises
+    ------
+    InputError
+        If a line is not ``qid Q0 docid rank score tag``.
+    """
+    scored: dict[str, list[tuple[float, str]]] = defaultdict(list)
+    for number, line in read_lines(path):
+        fields = line.split()
+        if len(fields) != 6:
+            raise InputError(f"has {len(fields)} fields; needs qid Q0 docid rank score tag", path, number)
+        scored[fields[0]].append((_number(fields[4], path, number), fields[2]))
+    # Sorting is stable: what is scored alike stays in the run's order.
+    return {
+        qid: [docid for _, docid in sorted(hits, key=lambda hit: -hit[0])] for qid, hits in scored.items()
+    }
+
+
+def rank_with_encoder(
+    encoder: DualEncoder, rows: Sequence[CandidateList], corpus: Mapping[str, Passage], depth: int
+) -> dict[str, list[str]]:
+    """Rank passages by the current student, searching exactly: docids by query id, best first."""
+    docids = list(corpus)
+    passages = encoder.encode_passages([p.text for p in corpus.values()], [p.title for p in corpus.values()])
+    queries = encoder.encode_queries([row.query for row in rows])
+    hits = search(torch.from_numpy(queries), torch.from_numpy(passages), depth)
+    return {
+        row.query_id: [docids[i] for i in places]
+        for row, places in zip(rows, hits.places.tolist(), strict=True)
+    }
+
+
+def _words(text: str) -> str:
+    return f" {' '.join(_WORD.findall(text.lower()))} "
+
+
+def _look_up(docid: str, corpus: Mapping[str, Passage]) -> Passage:
+    if docid not in corpus:
+        raise QgdrError(f"docid {docid!r} was retrieved but is not in the corpus; give the corpus searched")
+    return corpus[docid]
+
+
+def _number(text: str, path: str | os.PathLike[str], line: int) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise InputError(f"score {text!r} is no finite number", path, line)
+    return value

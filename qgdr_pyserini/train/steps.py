@@ -1,0 +1,201 @@
+"""Single steps of the method, from file to file."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+
+from qgdr_pyserini.collection.corpus import Passage, read_corpus
+from qgdr_pyserini.collection.tevatron import Candidate, CandidateList, read_candidates, write_candidates
+from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.model.dual_encoder import DualEncoder
+from qgdr_pyserini.model.languages import language_name
+from qgdr_pyserini.model.query_generator import QueryGenerator
+from qgdr_pyserini.model.teacher import Pair, Query, Teacher
+from qgdr_pyserini.train.negatives import NegativeSettings, mine_negatives, rank_with_encoder, read_ranking
+
+AnyPath = str | os.PathLike[str]
+Advance = Callable[[int], object]
+
+# Queries worked on at a time: enough that they share passages, few enough to show progress.
+_BLOCK = 64
+
+
+def score_file(
+    source: AnyPath, target: AnyPath, teacher: Teacher, *, language: str = "en", advance: Advance = id
+) -> int:
+    """Let a teacher score every candidate of every query.
+
+    Parameters
+    ----------
+    source, target
+        Tevatron JSON Lines; see `qgdr_pyserini.collection.tevatron`. Old scores are replaced.
+    teacher
+        What scores.
+    language
+        Of queries whose row does not say.
+    advance
+        Told the number of queries after each block of them.
+
+    Returns
+    -------
+    int
+        Number of queries.
+    """
+    rows = _in_blocks(source, lambda block: score_rows(block, teacher, language), advance)
+    return write_candidates(target, rows)
+
+
+def score_rows(rows: Sequence[CandidateList], teacher: Teacher, language: str = "en") -> list[CandidateList]:
+    """Score queries together, each distinct passage being one for the teacher."""
+    places: dict[Passage, int] = {}
+    queries = [Query(row.query, row.lang or language) for row in rows]
+    pairs = [
+        Pair(q, places.setdefault(item.passage, len(places)))
+        for q, row in enumerate(rows)
+        for item in row.candidates
+    ]
+    scores = iter(teacher.score_pairs(queries, list(places), pairs).tolist())
+    return [
+        dataclasses.replace(
+            row,
+            positives=tuple(Candidate(item.passage, next(scores)) for item in row.positives),
+            negatives=tuple(Candidate(item.passage, next(scores)) for item in row.negatives),
+        )
+        for row in rows
+    ]
+
+
+def generate_file(
+    source: AnyPath,
+    target: AnyPath,
+    generator: QueryGenerator,
+    languages: Sequence[str],
+    n: int,
+    *,
+    seed: int,
+    top_k: int,
+    advance: Advance = id,
+) -> int:
+    """Write questions in other languages for the first positive of every query.
+
+    A generated question has its source query's candidates, without scores, and names it in
+    ``aligned_with``; its id is ``ID.LANG.NUMBER``. The source query's own language is left out.
+
+    Parameters
+    ----------
+    source, target
+        Tevatron JSON Lines.
+    generator
+        What writes.
+    languages
+        ISO codes.
+    n
+        Questions for each passage and language.
+    seed, top_k
+        See `QueryGenerator.generate`.
+    advance
+        Told the number of source queries after each block of them.
+
+    Returns
+    -------
+    int
+        Number of questions written.
+    """
+    for language in languages:
+        language_name(language)  # a wrong code is told before hours of work
+    numbers = itertools.count()
+    rows = _in_blocks(
+        source, lambda block: _generated(block, generator, languages, n, seed + next(numbers), top_k), advance
+    )
+    return write_candidates(target, rows)
+
+
+def mine_file(
+    source: AnyPath,
+    target: AnyPath,
+    corpus: AnyPath,
+    settings: NegativeSettings,
+    *,
+    run: AnyPath | None = None,
+    encoder: DualEncoder | None = None,
+    teacher: Teacher | None = None,
+) -> int:
+    """Give every query of a file hard negatives; see `mine_negatives`.
+
+    Parameters
+    ----------
+    source, target
+        Tevatron JSON Lines.
+    corpus
+        What was searched, or is.
+    settings
+        How many, how deep, and the margin.
+    run, encoder
+        Where the ranking comes from: a TREC run, or search with an encoder.
+    teacher
+        Filters what answers; None leaves queries without answers unfiltered.
+
+    Returns
+    -------
+    int
+        Number of queries.
+    """
+    if (run is None) == (encoder is None):
+        raise QgdrError("negatives come either from a run or from an encoder; give one of the two")
+    rows = list(read_candidates(source))
+    passages = {passage.docid: passage for passage in read_corpus(corpus)}
+    if encoder is not None:
+        ranking = rank_with_encoder(encoder, rows, passages, settings.depth)
+    elif run is not None:
+        ranking = read_ranking(run)
+        if not any(row.query_id in ranking for row in rows):
+            raise QgdrError(f"{os.fspath(run)}: ranks none of the queries of {os.fspath(source)}")
+    return write_candidates(target, mine_negatives(rows, ranking, passages, settings, teacher))
+
+
+def _in_blocks(
+    source: AnyPath, work: Callable[[list[CandidateList]], list[CandidateList]], advance: Advance
+) -> Iterator[CandidateList]:
+    rows = read_candidates(source)
+    while block := list(itertools.islice(rows, _BLOCK)):
+        yield from work(block)
+        advance(len(block))
+
+
+def _generated(
+    rows: Sequence[CandidateList],
+    generator: QueryGenerator,
+    languages: Sequence[str],
+    n: int,
+    seed: int,
+    top_k: int,
+) -> list[CandidateList]:
+    made: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for language in languages:
+        asked = [row for row in rows if row.positives and row.lang != language]
+        passages = [row.positives[0].passage for row in asked]
+        for query in generator.generate(passages, [language], n, seed=seed, top_k=top_k):
+            made[asked[query.passage].query_id, language].append(query.text)
+    return [
+        _aligned(row, language, number, text)
+        for row in rows
+        for language in languages
+        for number, text in enumerate(made[row.query_id, language])
+    ]
+
+
+def _aligned(row: CandidateList, language: str, number: int, text: str) -> CandidateList:
+    """Give a generated query its source query's candidates, without scores."""
+    return CandidateList(
+        query_id=f"{row.query_id}.{language}.{number}",
+        query=text,
+        positives=tuple(Candidate(item.passage) for item in row.positives),
+        negatives=tuple(Candidate(item.passage) for item in row.negatives),
+        lang=language,
+        answers=row.answers,
+        aligned_with=row.query_id,
+    )

@@ -1,0 +1,88 @@
+"""Small checkpoints with the files, classes and tokenizers of well-known ones on the hub."""
+
+import json
+
+import sentencepiece
+import torch
+from tokenizers import BertWordPieceTokenizer
+from transformers import (
+    AutoTokenizer,
+    BertConfig,
+    BertForMaskedLM,
+    MT5Config,
+    MT5ForConditionalGeneration,
+    XLMRobertaConfig,
+    XLMRobertaForMaskedLM,
+)
+
+TEXTS = [
+    "Generate a German question for this passage: Danube It rises in the Black Forest.",
+    "Generate a Chinese question for this passage: Rhine The Rhine flows to the North Sea.",
+    "Wo entspringt die Donau? Wohin fließt der Rhein?",
+    "¿Dónde nace el Danubio? ¿Dónde está el Rin?",
+    "Где берёт начало Дунай? Куда течёт Рейн?",
+    "多瑙河发源于哪里？莱茵河流向哪里？",
+    "أين ينبع نهر الدانوب؟",
+] * 20
+
+
+def mt5(folder, vocabulary=300):
+    """``google/mt5-base``: a sentencepiece model, no tokenizer.json, more embeddings than tokens."""
+    folder.mkdir()
+    special = {"pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1}
+    _sentencepiece(folder / "spiece.model", vocabulary, special)
+    _write(folder / "tokenizer_config.json", {"tokenizer_class": "T5Tokenizer", "extra_ids": 0})
+    torch.manual_seed(1)
+    config = MT5Config(
+        vocab_size=vocabulary + 12, d_model=32, d_kv=8, d_ff=48, num_layers=2, num_heads=4,
+        decoder_start_token_id=0,
+    )  # fmt: skip
+    model = MT5ForConditionalGeneration(config)
+    # Fresh weights make one token nearly certain, whatever the passage.
+    model.shared.weight.data.mul_(0.3)
+    model.save_pretrained(folder)
+    (folder / "generation_config.json").unlink(missing_ok=True)
+    return folder
+
+
+def xlm_roberta(folder, vocabulary=300):
+    """``xlm-roberta-base``: a masked language model with a sentencepiece tokenizer in tokenizer.json."""
+    folder.mkdir()
+    special = {"bos_id": 0, "pad_id": 1, "eos_id": 2, "unk_id": 3}
+    _sentencepiece(folder / "sentencepiece.bpe.model", vocabulary, special)
+    _write(folder / "tokenizer_config.json", {"tokenizer_class": "XLMRobertaTokenizer"})
+    _write(folder / "config.json", {"model_type": "xlm-roberta"})
+    AutoTokenizer.from_pretrained(folder).save_pretrained(folder)
+    torch.manual_seed(2)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+    config = XLMRobertaConfig(
+        vocab_size=vocabulary + 2, max_position_embeddings=130, type_vocab_size=1, pad_token_id=1, **sizes
+    )
+    XLMRobertaForMaskedLM(config).save_pretrained(folder)
+    return folder
+
+
+def mbert(folder):
+    """``bert-base-multilingual-cased``: a masked language model with a cased WordPiece vocabulary."""
+    folder.mkdir()
+    tokenizer = BertWordPieceTokenizer(lowercase=False, strip_accents=False)
+    tokenizer.train_from_iterator(TEXTS, vocab_size=400, show_progress=False)
+    tokenizer.save_model(str(folder))
+    _write(folder / "tokenizer_config.json", {"tokenizer_class": "BertTokenizer", "do_lower_case": False})
+    torch.manual_seed(3)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+    config = BertConfig(vocab_size=tokenizer.get_vocab_size(), max_position_embeddings=128, **sizes)
+    BertForMaskedLM(config).save_pretrained(folder)
+    return folder
+
+
+def _sentencepiece(path, vocabulary, special):
+    with path.open("wb") as file:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(TEXTS), model_writer=file, vocab_size=vocabulary,
+            hard_vocab_limit=False, minloglevel=2, **special,
+        )  # fmt: skip
+
+
+def _write(path, value):
+    path.write_text(json.dumps(value))

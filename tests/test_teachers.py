@@ -1,0 +1,252 @@
+"""Teachers: scores against the plain forward pass, generation, and checkpoints in the hub's layouts."""
+
+import math
+
+import hub_layouts
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+
+from qgdr_pyserini.collection.corpus import Passage
+from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.model.config import EncoderConfig
+from qgdr_pyserini.model.cross_encoder import CrossEncoder, CrossEncoderSettings
+from qgdr_pyserini.model.dual_encoder import DualEncoder
+from qgdr_pyserini.model.languages import language_name
+from qgdr_pyserini.model.loading import ModelSource
+from qgdr_pyserini.model.query_generator import GeneratorSettings, QueryGenerator
+from qgdr_pyserini.model.teacher import Pair, Query
+from qgdr_pyserini.model.teachers import load_teacher
+
+QUERIES = [
+    Query("Wo entspringt die Donau?", "de"),
+    Query("Где?", "ru"),
+    Query("多瑙河发源于哪里？莱茵河流向哪里？", "zh"),
+    Query("Wohin fließt der Rhein? Wo entspringt die Donau? Wohin?", "de"),
+    Query("", "de"),
+]
+PASSAGES = [
+    Passage("1", "Danube", "It rises in the Black Forest."),
+    Passage("2", "", "The Rhine flows to the North Sea, and the Danube to the Black Sea, past many towns."),
+    Passage("3", "Rhine", "Sea."),
+]
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory):
+    """One folder for each layout, by name."""
+    folder = tmp_path_factory.mktemp("hub")
+    return {name: getattr(hub_layouts, name)(folder / name) for name in ("mt5", "xlm_roberta", "mbert")}
+
+
+@pytest.fixture
+def generator(checkpoints):
+    return QueryGenerator.load(ModelSource(checkpoint=str(checkpoints["mt5"])))
+
+
+def token_by_token(generator, query, passage):
+    """The definition of t(q, p): one forward pass a token, nothing batched, nothing padded."""
+    name = {"de": "German", "ru": "Russian", "zh": "Chinese"}[query.language]
+    prompt = f"Generate a {name} question for this passage: {passage.title} {passage.text}"
+    prompt_ids = generator.tokenizer(prompt, return_tensors="pt").input_ids
+    given, total = [generator.model.config.decoder_start_token_id], 0.0
+    target = generator.tokenizer(query.text).input_ids
+    for token in target:
+        logits = generator.model(input_ids=prompt_ids, decoder_input_ids=torch.tensor([given])).logits[0, -1]
+        total += (logits[token] - logits.logsumexp(0)).item()
+        given.append(token)
+    return total / len(target)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("memory_mb", [0, 256])
+def test_scores_are_those_of_the_plain_forward_pass_token_by_token(generator, memory_mb):
+    generator.model.double()
+    # So little that every row and every token's logits are a chunk of their own; or all in one.
+    generator.memory_mb = memory_mb
+    generator.batch_size = 2
+    scores = generator.score(QUERIES, PASSAGES)
+    expected = [[token_by_token(generator, query, passage) for passage in PASSAGES] for query in QUERIES]
+    np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-6)
+    assert np.ptp(scores[:4], axis=1).min() > 0.01
+
+
+@torch.no_grad()
+def test_the_trainable_score_is_the_same(generator):
+    generator.model.double()
+    german = [0, 3]
+    prompts = generator.pad(generator.tokenize_prompts(PASSAGES[:2], "de"))
+    rows = generator.tokenize_queries([QUERIES[i].text for i in german])
+    longest = max(map(len, rows))
+    labels = torch.tensor([row + [-100] * (longest - len(row)) for row in rows])
+    scores = generator.score([QUERIES[i] for i in german], PASSAGES[:2])
+    np.testing.assert_allclose(generator(prompts, labels), scores.diagonal(), rtol=0, atol=1e-6)
+
+
+def test_the_trainable_score_has_gradients(generator):
+    prompts = generator.pad(generator.tokenize_prompts(PASSAGES[:1], "de"))
+    generator(prompts, torch.tensor([generator.tokenize_queries(["Wo?"])[0]])).sum().backward()
+    assert all(parameter.grad is not None for parameter in generator.parameters())
+
+
+@pytest.mark.parametrize("kind", ["mt5", "xlm_roberta", "mbert"])
+def test_company_does_not_change_a_score(checkpoints, kind):
+    teacher = load_teacher(str(checkpoints[kind]))
+    scores = teacher.score(QUERIES, PASSAGES)
+    assert np.isfinite(scores).all()
+    for q, query in enumerate(QUERIES):
+        for p, passage in enumerate(PASSAGES):
+            assert teacher.score([query], [passage]).item() == pytest.approx(scores[q, p], abs=1e-5)
+    candidates = [[2, 0], [], [1], [0, 1, 2], [2]]
+    for own, places, row in zip(
+        teacher.score_candidates(QUERIES, PASSAGES, candidates), candidates, scores, strict=True
+    ):
+        np.testing.assert_allclose(own, row[places], atol=1e-5)
+    assert teacher.score_pairs(QUERIES, PASSAGES, [Pair(3, 1)] * 2).tolist() == pytest.approx(
+        [scores[3, 1]] * 2, abs=1e-5
+    )
+
+
+def test_a_cross_encoder_scores_as_its_classifier_does(checkpoints):
+    teacher = CrossEncoder.load(
+        ModelSource(checkpoint=str(checkpoints["xlm_roberta"])), CrossEncoderSettings(max_length=40)
+    )
+    teacher.model.double()
+    features = teacher.tokenizer(
+        QUERIES[3].text, f"{PASSAGES[1].text}", truncation="longest_first", max_length=40, return_tensors="pt"
+    )
+    assert features.input_ids.shape[1] == 40
+    expected = teacher.model(**features).logits.item()
+    assert teacher.score([QUERIES[3]], [PASSAGES[1]]).item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_generation_is_seeded_and_disturbs_no_other_randomness(generator):
+    torch.manual_seed(5)
+    before = torch.random.get_rng_state()
+    first, again, other = (
+        generator.generate(PASSAGES, ["de", "zh"], 3, seed=seed, top_k=20) for seed in (1, 1, 2)
+    )
+    assert first == again != other
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert {(query.passage, query.language) for query in first} <= {
+        (place, language) for place in range(3) for language in ("de", "zh")
+    }
+    assert 6 < len(first) <= 18
+    assert all(query.text == query.text.strip() != "" for query in first)
+
+
+def test_generation_from_the_single_likeliest_token_is_greedy(generator):
+    (query,) = generator.generate(PASSAGES[:1], ["de"], 1, seed=0, top_k=1)
+    prompt = generator.pad(generator.tokenize_prompts(PASSAGES[:1], "de"))
+    greedy = generator.model.generate(**prompt, do_sample=False, max_new_tokens=64)
+    text = generator.tokenizer.decode(greedy[0], skip_special_tokens=True)
+    assert query.text == " ".join(text.split())
+
+
+def test_bf16_scores_are_near_and_fp16_is_refused(generator):
+    expected = generator.score(QUERIES, PASSAGES)
+    generator.model.bfloat16()
+    assert np.abs(generator.score(QUERIES, PASSAGES) - expected).max() < 0.2
+    generator.model.half()
+    with pytest.raises(QgdrError, match="use bf16 or fp32"):
+        generator.score(QUERIES, PASSAGES)
+    with pytest.raises(QgdrError, match="use bf16 or fp32"):
+        generator.generate(PASSAGES, ["de"], 1, seed=0)
+
+
+def test_a_saved_teacher_scores_the_same(checkpoints, tmp_path):
+    settings = {
+        "mt5": GeneratorSettings(prompt="{language}: {title} {text}", passage_max_length=20),
+        "xlm_roberta": CrossEncoderSettings(max_length=20),
+    }
+    for name, kind in (("mt5", QueryGenerator), ("xlm_roberta", CrossEncoder)):
+        teacher = kind.load(ModelSource(checkpoint=str(checkpoints[name])), settings[name], seed=4)
+        teacher.save_pretrained(tmp_path / name)
+        loaded = load_teacher(str(tmp_path / name))
+        assert loaded.settings == settings[name]
+        np.testing.assert_array_equal(loaded.score(QUERIES, PASSAGES), teacher.score(QUERIES, PASSAGES))
+    assert isinstance(AutoModelForSeq2SeqLM.from_pretrained(tmp_path / "mt5"), torch.nn.Module)
+
+
+def test_a_model_from_a_configuration_goes_through_the_same_door(checkpoints):
+    tokenizer = str(checkpoints["mt5"])
+    configuration = {
+        "model_type": "t5",
+        "d_model": 16,
+        "d_kv": 4,
+        "d_ff": 32,
+        "num_layers": 1,
+        "num_heads": 2,
+    }
+    source = ModelSource(configuration=configuration, tokenizer=tokenizer)
+    first, again, other = (QueryGenerator.load(source, seed=seed) for seed in (1, 1, 2))
+    assert first.model.config.vocab_size == len(AutoTokenizer.from_pretrained(tokenizer))
+    assert first.model.config.decoder_start_token_id == first.tokenizer.pad_token_id
+    scores = [teacher.score(QUERIES, PASSAGES) for teacher in (first, again, other)]
+    np.testing.assert_array_equal(scores[0], scores[1])
+    assert not np.array_equal(scores[0], scores[2])
+    bert = {"model_type": "bert", "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    source = ModelSource(configuration=bert, tokenizer=str(checkpoints["mbert"]))
+    assert CrossEncoder.load(source).score(QUERIES, PASSAGES).shape == (5, 3)
+    assert DualEncoder.from_source(source, EncoderConfig()).encode_queries(["Wo?"]).shape == (1, 16)
+
+
+def test_bart_is_a_query_generator_too(checkpoints):
+    sizes = {f"{side}_{what}": n for side in ("encoder", "decoder")
+             for what, n in (("layers", 1), ("attention_heads", 2), ("ffn_dim", 32))}  # fmt: skip
+    configuration = {"model_type": "bart", "d_model": 16, "max_position_embeddings": 128, **sizes}
+    source = ModelSource(configuration=configuration, tokenizer=str(checkpoints["xlm_roberta"]))
+    generator = QueryGenerator.load(source)
+    generator.model.double()
+    generator.model.final_logits_bias.normal_()
+    generator.model.lm_head.weight.data.mul_(30)
+    with torch.no_grad():
+        expected = [[token_by_token(generator, q, p) for p in PASSAGES] for q in QUERIES]
+    np.testing.assert_allclose(generator.score(QUERIES, PASSAGES), expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["xlm_roberta", "mbert"])
+def test_students_start_from_checkpoints_in_the_hubs_layout(checkpoints, name, tmp_path):
+    config = EncoderConfig(pooling="cls", normalize=False)
+    encoder = DualEncoder.from_source(ModelSource(checkpoint=str(checkpoints[name])), config)
+    vectors = encoder.encode_queries([query.text for query in QUERIES])
+    assert vectors.shape == (5, 32)
+    encoder.save_pretrained(tmp_path / "encoder")
+    again = DualEncoder.from_pretrained(tmp_path / "encoder")
+    np.testing.assert_array_equal(again.encode_queries([query.text for query in QUERIES]), vectors)
+
+
+@pytest.mark.parametrize(
+    ("configuration", "message"),
+    [
+        ({"model_type": "t6"}, "model_type 't6' is none"),
+        ({"model_type": "t5", "d_modle": 3}, "no key 'd_modle'; did you mean 'd_model'"),
+        ({"model_type": "t5", "vocab_size": 7}, "the model 7; they do not belong together"),
+    ],
+)
+def test_wrong_configurations_are_named(checkpoints, configuration, message):
+    source = ModelSource(configuration=configuration, tokenizer=str(checkpoints["mt5"]))
+    with pytest.raises(QgdrError, match=message):
+        QueryGenerator.load(source)
+
+
+def test_what_is_no_checkpoint_is_named(tmp_path, checkpoints):
+    with pytest.raises(QgdrError, match=f"{tmp_path}: no model to load"):
+        load_teacher(str(tmp_path))
+    with pytest.raises(QgdrError, match="cannot be loaded as AutoModelForSeq2SeqLM"):
+        QueryGenerator.load(ModelSource(checkpoint=str(checkpoints["mbert"])))
+    (checkpoints["mbert"] / "qgdr_teacher.json").write_text('{"max_lenght": 9}')
+    with pytest.raises(QgdrError, match="did you mean 'max_length'"):
+        load_teacher(str(checkpoints["mbert"]))
+    (checkpoints["mbert"] / "qgdr_teacher.json").unlink()
+
+
+def test_languages_have_names():
+    assert language_name("pt-BR") == "Brazilian Portuguese"
+    with pytest.raises(QgdrError, match="language 'qq'"):
+        language_name("qq")
+
+
+def test_scores_are_not_all_the_same(generator):
+    assert not math.isclose(*generator.score(QUERIES[:1], PASSAGES[:2])[0], abs_tol=1e-3)

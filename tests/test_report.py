@@ -64,18 +64,31 @@ def test_the_command_prints_and_writes_the_comparison(folder):
     assert ["mean", "0.167", "0.583"] in rows
     assert "Wrote out/report.md\nWrote out/report.json\n" in result.stdout
     report = json.loads((folder / "out/report.json").read_text(), parse_constant=no_constant)
-    assert report["format"] == "qgdr-comparison/1"
+    assert report["format"] == "qgdr-comparison/2"
     assert report["systems"][0] == {
         "name": "weak",
         "files": ["weak.de.txt", "weak.es.txt"],
         "missing": [],
         "unjudged": [],
     }
-    assert report["significance"]["comparisons_per_metric"] == 3
+    assert report["significance"]["comparisons"]["recall@10"] == 3
     strong = report["results"]["recall@10"]["strong"]
     assert strong["languages"]["es"]["score"] == 1.0
-    assert strong["languages"]["de"] == {"score": 2 / 12, "difference": 0.0, "p": 1.0, "p_holm": 1.0}
-    assert (strong["mean"], strong["all"]["score"]) == (pytest.approx(7 / 12), pytest.approx(7 / 12))
+    assert strong["languages"]["de"]["score"] == 2 / 12
+    assert strong["languages"]["de"]["against_baseline"] == {
+        "difference": 0.0,
+        "interval": [0.0, 0.0],
+        "effect_size": 0.0,
+        "wins": 0,
+        "ties": 12,
+        "losses": 0,
+        "p": 1.0,
+        "p_holm": 1.0,
+        "p_randomisation": 1.0,
+        "p_randomisation_holm": 1.0,
+    }
+    assert strong["languages"]["es"]["against_baseline"]["wins"] == 10
+    assert (strong["mean"]["score"], strong["all"]["score"]) == (pytest.approx(7 / 12), pytest.approx(7 / 12))
     assert "| es | 12 | 0.167 | 1.000 ↑** |" in (folder / "out/report.md").read_text()
     assert (folder / "out/mine.txt").read_text() == "kept"
 

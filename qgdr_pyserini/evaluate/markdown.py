@@ -5,8 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from qgdr_pyserini.evaluate.compare import Comparison
-from qgdr_pyserini.evaluate.tables import LEGEND, Row, count, difference_rows, notes, score_rows
+from qgdr_pyserini.evaluate.results import Comparison
+from qgdr_pyserini.evaluate.tables import (
+    LEGEND,
+    Row,
+    count,
+    difference_rows,
+    how_tested,
+    notes,
+    score_rows,
+)
 
 # Asterisks and underscores in front of a space or the end open nothing: the marks stay as they are.
 _SPECIAL = re.compile(r"[\\|`\[]|<(?=\S)|[*_](?=[*_]*[^\s*_])")
@@ -52,14 +60,9 @@ def _setting(comparison: Comparison) -> Iterator[str]:
 def _differences(comparison: Comparison, names: Sequence[str]) -> Iterator[str]:
     if comparison.baseline is None:
         return
-    comparisons = count(comparison.tests, "comparison", "comparisons")
     yield f"## Differences from {_escape(comparison.baseline)}"
     yield ""
-    yield (
-        "In brackets the p-value of Student's t-test, paired by query and two-sided, after Holm's"
-        f" correction for the {comparisons} made under each metric: every system but the baseline, in every"
-        " language and, with several languages, over all queries."
-    )
+    yield _escape(how_tested(comparison))
     yield ""
     others = [name for name in names if name != comparison.baseline]
     yield from _tables("###", comparison, difference_rows, others)

@@ -3,20 +3,27 @@
 ``report.json`` is one object, strict JSON without NaN. Equal input gives equal bytes.
 
 ====================  =================================================================================
-``format``            ``"qgdr-comparison/1"``
+``format``            ``"qgdr-comparison/2"``
 ``qrels``             file of the judgements
 ``baseline``          name of the baseline, or null with a single system
 ``metrics``           list of names
 ``queries``           ``{"all": number, "languages": {language: number}, "without_relevant": [qid]}``
 ``systems``           list of ``{"name", "files": [file], "missing": [qid], "unjudged": [qid]}``
-``significance``      ``{"test", "correction", "comparisons_per_metric"}``, or null with a single system
-``results``           ``{metric: {system: {"languages": {language: SCORE}, "mean": number, "all": SCORE}}}``
+``significance``      ``{"tests": [name], "correction", "comparisons": {metric: number},
+                      "randomisations": number, "seed": number}``, or null with a single system
+``intervals``         ``{"method", "confidence": number, "resamples": number, "seed": number}``
+``results``           ``{metric: {system: {"languages": {language: SCORE}, "mean": MEAN, "all": SCORE}}}``
 ====================  =================================================================================
 
-``missing`` are judged queries without a hit, which count as zero; ``unjudged`` are queries of the run that
-were left out. ``mean`` is the mean of the languages' scores, ``all`` the score over all queries. SCORE is
-``{"score": number, "difference": number, "p": number, "p_holm": number}``; the last three are null for the
-baseline.
+``missing`` are queries of the gold without a hit, which count as zero; ``unjudged`` are queries of the run
+that were left out. ``mean`` is the mean of the languages' scores, ``all`` the score over all queries.
+
+- SCORE is ``{"queries": number, "score": number, "interval": [low, high], "against_baseline": DIFFERENCE}``.
+- MEAN is ``{"score", "interval", "difference", "difference_interval"}``, the last two null for the baseline.
+- DIFFERENCE is ``{"difference": number, "interval": [low, high], "effect_size": number, "wins": number,
+  "ties": number, "losses": number, "p": number, "p_holm": number, "p_randomisation": number,
+  "p_randomisation_holm": number}``, or null for the baseline. ``p`` is Student's. ``effect_size`` is null
+  where all differences are equal and not zero.
 """
 
 from __future__ import annotations
@@ -27,8 +34,10 @@ from pathlib import Path
 from typing import Any
 
 from qgdr_pyserini.errors import QgdrError
-from qgdr_pyserini.evaluate.compare import Comparison, Coverage, Score, SystemScores
+from qgdr_pyserini.evaluate.bootstrap import CONFIDENCE, RESAMPLES
 from qgdr_pyserini.evaluate.markdown import to_markdown
+from qgdr_pyserini.evaluate.results import Comparison, Coverage, Difference, Score, SystemScores
+from qgdr_pyserini.evaluate.significance import RANDOMISATIONS, SEED
 from qgdr_pyserini.files import atomic_text
 
 MARKDOWN = "report.md"
@@ -86,7 +95,7 @@ def write_report(
 def to_json(comparison: Comparison) -> str:
     """Write a comparison as the JSON described above."""
     report = {
-        "format": "qgdr-comparison/1",
+        "format": "qgdr-comparison/2",
         "qrels": comparison.qrels,
         "baseline": comparison.baseline,
         "metrics": list(comparison.results),
@@ -97,6 +106,12 @@ def to_json(comparison: Comparison) -> str:
         },
         "systems": [_system(system) for system in comparison.systems],
         "significance": _significance(comparison),
+        "intervals": {
+            "method": "percentile bootstrap over queries",
+            "confidence": CONFIDENCE,
+            "resamples": RESAMPLES,
+            "seed": SEED,
+        },
         "results": {
             metric: {name: _scores(scores) for name, scores in results.items()}
             for metric, results in comparison.results.items()
@@ -118,19 +133,50 @@ def _significance(comparison: Comparison) -> dict[str, Any] | None:
     if comparison.baseline is None:
         return None
     return {
-        "test": "Student's t-test, paired by query, two-sided",
+        "tests": [
+            "Student's t-test, paired by query, two-sided",
+            "Fisher's randomisation test, paired by query, two-sided",
+        ],
         "correction": "Holm",
-        "comparisons_per_metric": comparison.tests,
+        "comparisons": comparison.tests,
+        "randomisations": RANDOMISATIONS,
+        "seed": SEED,
     }
 
 
 def _scores(scores: SystemScores) -> dict[str, Any]:
+    mean = scores.mean
     return {
         "languages": {language: _score(score) for language, score in scores.languages.items()},
-        "mean": scores.mean,
+        "mean": {
+            "score": mean.value,
+            "interval": mean.interval,
+            "difference": mean.difference,
+            "difference_interval": mean.difference_interval,
+        },
         "all": _score(scores.overall),
     }
 
 
-def _score(score: Score) -> dict[str, float | None]:
-    return {"score": score.mean, "difference": score.difference, "p": score.p_value, "p_holm": score.p_holm}
+def _score(score: Score) -> dict[str, Any]:
+    return {
+        "queries": score.queries,
+        "score": score.mean,
+        "interval": score.interval,
+        "against_baseline": None if score.against is None else _difference(score.against),
+    }
+
+
+def _difference(against: Difference) -> dict[str, Any]:
+    return {
+        "difference": against.mean,
+        "interval": against.interval,
+        "effect_size": against.effect,
+        "wins": against.wins,
+        "ties": against.ties,
+        "losses": against.losses,
+        "p": against.p_value,
+        "p_holm": against.p_holm,
+        "p_randomisation": against.p_randomisation,
+        "p_randomisation_holm": against.p_randomisation_holm,
+    }

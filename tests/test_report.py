@@ -118,6 +118,10 @@ def test_an_earlier_report_stays_unless_told_otherwise_and_comes_out_the_same(fo
         (("--run", "third=qrels.txt"), "qrels.txt:1: needs 6 columns"),
         (("--run", "third=."), ".: is a directory"),
         (("--topics", "qrels.txt"), "qrels.txt: its name tells no language"),
+        (("--answers", "none.jsonl"), "--answers needs --corpus"),
+        (("--answers", "none.jsonl", "--corpus", "none"), "none.jsonl: no such file"),
+        (("--metric", "r@2kt"), "r@2kt looks for answers in passages; give --answers"),
+        (("--xor-predictions",), "--xor-predictions needs --answers"),
         (("--output", "qrels.txt"), "qrels.txt: is a file, not a directory"),
         (("--output", "qrels.txt/out"), "qrels.txt/out: cannot be written"),
     ],
@@ -157,8 +161,8 @@ def test_what_was_missing_or_left_out_is_noted():
         "z": {"good": 1.0}
     }
     assert notes(compare(qrels, [system("s", hits)])) == [
-        "s has no hits for 3 judged queries (such as x-de-00); they count as zero.",
-        "s has hits for 1 query (such as z) without judgements, left out.",
+        "s has no hits for 3 queries (such as x-de-00); they count as zero.",
+        "s has hits for 1 query (such as z) without judgements or answers, left out.",
         "No passage is judged relevant to 1 query (such as x-de-99), which count as zero for every system.",
         "The language of 1 query is not known: row 'other', not part of the mean.",
     ]

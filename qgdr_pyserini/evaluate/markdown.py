@@ -49,8 +49,10 @@ def to_markdown(comparison: Comparison) -> str:
 
 
 def _setting(comparison: Comparison) -> Iterator[str]:
-    queries = count(sum(comparison.queries.values()), "judged query", "judged queries")
-    yield f"- Judgements: `{comparison.qrels}` ({queries})"
+    queries = count(sum(comparison.queries.values()), "query", "queries")
+    gold = {"judgements": comparison.qrels, "answers": comparison.answers}
+    files = ", ".join(f"{kind} `{file}`" for kind, file in gold.items() if file)
+    yield f"- Measured on: {queries}; {files}"
     for system in comparison.systems:
         yield f"- {_escape(system.name)}: {', '.join(f'`{file}`' for file in system.files)}"
     if comparison.baseline is not None:

@@ -2,18 +2,19 @@
 
 ``report.json`` is one object, strict JSON without NaN. Equal input gives equal bytes.
 
-====================  =================================================================================
-``format``            ``"qgdr-comparison/2"``
-``qrels``             file of the judgements
-``baseline``          name of the baseline, or null with a single system
-``metrics``           list of names
-``queries``           ``{"all": number, "languages": {language: number}, "without_relevant": [qid]}``
-``systems``           list of ``{"name", "files": [file], "missing": [qid], "unjudged": [qid]}``
-``significance``      ``{"tests": [name], "correction", "comparisons": {metric: number},
-                      "randomisations": number, "seed": number}``, or null with a single system
-``intervals``         ``{"method", "confidence": number, "resamples": number, "seed": number}``
-``results``           ``{metric: {system: {"languages": {language: SCORE}, "mean": MEAN, "all": SCORE}}}``
-====================  =================================================================================
+======================  =================================================================================
+``format``              ``"qgdr-comparison/2"``
+``qrels``, ``answers``  files of the judgements and the answers; null if not used
+``baseline``            name of the baseline, or null with a single system
+``metrics``             list of names
+``queries``             ``{"all": number, "languages": {language: number}, "without_relevant": [qid]}``
+``systems``             list of ``{"name", "files": [file], "missing": [qid], "unjudged": [qid]}``
+``remarks``             list of sentences: what else a reader has to know
+``significance``        ``{"tests": [name], "correction", "comparisons": {metric: number},
+                        "randomisations": number, "seed": number}``, or null with a single system
+``intervals``           ``{"method", "confidence": number, "resamples": number, "seed": number}``
+``results``             ``{metric: {system: {"languages": {language: SCORE}, "mean": MEAN, "all": SCORE}}}``
+======================  =================================================================================
 
 ``missing`` are queries of the gold without a hit, which count as zero; ``unjudged`` are queries of the run
 that were left out. ``mean`` is the mean of the languages' scores, ``all`` the score over all queries.
@@ -30,6 +31,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +51,12 @@ def refuse_report(directory: str | os.PathLike[str], *, overwrite: bool) -> None
     folder = Path(directory)
     if folder.exists() and not folder.is_dir():
         raise QgdrError(f"{folder}: is a file, not a directory; choose another name")
-    for file in (folder / MARKDOWN, folder / JSON):
+    refuse_files((folder / MARKDOWN, folder / JSON), overwrite=overwrite)
+
+
+def refuse_files(files: Iterable[Path], *, overwrite: bool) -> None:
+    """Raise `QgdrError` where writing one of these would destroy it unasked."""
+    for file in files:
         if file.exists() and not overwrite:
             raise QgdrError(
                 f"{file}: already exists; pass --overwrite to replace it, or choose another directory"
@@ -97,6 +104,7 @@ def to_json(comparison: Comparison) -> str:
     report = {
         "format": "qgdr-comparison/2",
         "qrels": comparison.qrels,
+        "answers": comparison.answers,
         "baseline": comparison.baseline,
         "metrics": list(comparison.results),
         "queries": {
@@ -105,6 +113,7 @@ def to_json(comparison: Comparison) -> str:
             "without_relevant": comparison.without_relevant,
         },
         "systems": [_system(system) for system in comparison.systems],
+        "remarks": comparison.remarks,
         "significance": _significance(comparison),
         "intervals": {
             "method": "percentile bootstrap over queries",

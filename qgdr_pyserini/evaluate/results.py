@@ -152,8 +152,8 @@ class Comparison:
 
     Attributes
     ----------
-    qrels
-        Where the judgements were read.
+    qrels, answers
+        Where the judgements and answers were read; None without any.
     systems
         In the order given.
     baseline
@@ -164,17 +164,21 @@ class Comparison:
         Judged queries that no passage is relevant to; they count as zero for every system.
     tests
         Number of comparisons made under each metric, the family that Holm's correction is for.
+    remarks
+        What else a reader has to know, in sentences.
     results
         Scores by system by metric.
     by_query
         Scores by metric, query by query.
     """
 
-    qrels: str
+    qrels: str | None
+    answers: str | None
     systems: tuple[Coverage, ...]
     baseline: str | None
     queries: dict[str, int]
     without_relevant: tuple[str, ...]
     tests: dict[str, int]
+    remarks: tuple[str, ...]
     results: dict[str, dict[str, SystemScores]]
     by_query: dict[str, QueryScores] = field(compare=False, repr=False)

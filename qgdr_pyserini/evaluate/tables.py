@@ -80,7 +80,7 @@ def how_tested(comparison: Comparison) -> str:
 
 def notes(comparison: Comparison) -> list[str]:
     """Say what a reader has to know beside the scores: queries missing, left out or unanswerable."""
-    return [*_coverage_notes(comparison), *_query_notes(comparison)]
+    return [*_coverage_notes(comparison), *_query_notes(comparison), *comparison.remarks]
 
 
 def count(number: int, one: str, many: str) -> str:
@@ -165,9 +165,10 @@ def _estimate(value: float | None, interval: Interval | None) -> str:
 def _coverage_notes(comparison: Comparison) -> Iterator[str]:
     for system in comparison.systems:
         if system.missing:
-            yield f"{system.name} has no hits for {_some(system.missing, 'judged ')}; they count as zero."
+            yield f"{system.name} has no hits for {_some(system.missing)}; they count as zero."
         if system.unjudged:
-            yield f"{system.name} has hits for {_some(system.unjudged)} without judgements, left out."
+            queries = _some(system.unjudged)
+            yield f"{system.name} has hits for {queries} without judgements or answers, left out."
 
 
 def _query_notes(comparison: Comparison) -> Iterator[str]:
@@ -179,6 +180,6 @@ def _query_notes(comparison: Comparison) -> Iterator[str]:
         yield f"The language of {queries} is not known: row {UNKNOWN!r}, not part of the mean."
 
 
-def _some(qids: Sequence[str], kind: str = "") -> str:
+def _some(qids: Sequence[str]) -> str:
     """Write how many queries there are, and the first one."""
-    return f"{count(len(qids), f'{kind}query', f'{kind}queries')} (such as {qids[0]})"
+    return f"{count(len(qids), 'query', 'queries')} (such as {qids[0]})"

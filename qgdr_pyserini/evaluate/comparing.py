@@ -1,0 +1,104 @@
+"""From files to a report: what ``qgdr compare`` does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.evaluate.answered import Answered, read_answered
+from qgdr_pyserini.evaluate.compare import compare
+from qgdr_pyserini.evaluate.languages import read_languages
+from qgdr_pyserini.evaluate.metrics import ANSWER_METRICS, DEFAULT_METRICS, check_metrics
+from qgdr_pyserini.evaluate.report import refuse_files, refuse_report, write_report
+from qgdr_pyserini.evaluate.results import Comparison
+from qgdr_pyserini.evaluate.runs import System, find_runs, read_systems
+from qgdr_pyserini.evaluate.trec import read_qrels
+from qgdr_pyserini.evaluate.xor_retrieve import write_predictions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """The options of ``qgdr compare``, as its help explains them."""
+
+    runs: Sequence[str]
+    output: str
+    qrels: str | None = None
+    answers: str | None = None
+    corpus: str | None = None
+    baseline: str | None = None
+    metrics: Sequence[str] = ()
+    topics: Sequence[str] = ()
+    languages: Sequence[str] = ()
+    xor_predictions: bool = False
+    overwrite: bool = False
+
+
+def run_comparison(request: Request) -> tuple[Comparison, list[Path]]:
+    """Read the files, compare, and write the report.
+
+    Parameters
+    ----------
+    request
+        What to compare and where to write.
+
+    Returns
+    -------
+    tuple of Comparison and list of Path
+        What was found, and the files written.
+
+    Raises
+    ------
+    QgdrError
+        If the options do not fit together or a file cannot be used; nothing is written then.
+    """
+    metrics = _metrics(request)
+    refuse_report(request.output, overwrite=request.overwrite)
+    refuse_files(_prediction_files(request).values(), overwrite=request.overwrite)
+    qrels = read_qrels(request.qrels) if request.qrels else {}
+    systems = read_systems(request.runs)
+    answered = read_answered(request.answers, request.corpus or "", systems) if request.answers else None
+    comparison = compare(
+        qrels,
+        systems,
+        metrics,
+        qrels_file=request.qrels or "",
+        answered=answered,
+        baseline=request.baseline,
+        languages=read_languages(request.topics),
+        only=request.languages,
+    )
+    files = list(write_report(comparison, request.output, overwrite=request.overwrite))
+    return comparison, files + _write_predictions(request, systems, answered)
+
+
+def _metrics(request: Request) -> tuple[str, ...]:
+    if not request.qrels and not request.answers:
+        raise QgdrError("nothing to measure on; give --qrels FILE, or --answers FILE and --corpus PATH")
+    if request.answers and not request.corpus:
+        raise QgdrError("--answers needs --corpus PATH, the passages to look for answers in")
+    if request.xor_predictions and not request.answers:
+        raise QgdrError("--xor-predictions needs --answers FILE and --corpus PATH")
+    judging = DEFAULT_METRICS if request.qrels else ()
+    looking = ANSWER_METRICS if request.answers else ()
+    return check_metrics(request.metrics or (*judging, *looking))
+
+
+def _prediction_files(request: Request) -> dict[str, Path]:
+    if not request.xor_predictions:
+        return {}
+    return {name: Path(request.output) / _file_name(name) for name in find_runs(request.runs)}
+
+
+def _file_name(system: str) -> str:
+    return f"xor-predictions.{system.replace('/', '_')}.json"
+
+
+def _write_predictions(request: Request, systems: Sequence[System], answered: Answered | None) -> list[Path]:
+    files = _prediction_files(request)
+    if answered is not None:
+        for system in systems:
+            if system.name in files:
+                write_predictions(files[system.name], system.run, answered.answers, answered.texts)
+    return list(files.values())

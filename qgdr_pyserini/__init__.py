@@ -1,11 +1,11 @@
 """Cross-lingual dense retrieval inside Pyserini."""
 
-from __future__ import annotations
-
-import importlib
-from typing import TYPE_CHECKING, Any
-
+# Every interpreter start imports this package (see pyserini_plugin/hook.py), so it imports
+# nothing itself, not even `__future__`; `typing` alone would cost more than all the rest.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from qgdr_pyserini.errors import InputError, QgdrError
     from qgdr_pyserini.model.dual_encoder import DualEncoder
 
@@ -20,8 +20,9 @@ _LAZY = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    # The interpreter-start hook imports this package: nothing heavy may load before it is asked for.
-    if name in _LAZY:
-        return getattr(importlib.import_module(_LAZY[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def __getattr__(name: str) -> "Any":
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_LAZY[name]), name)

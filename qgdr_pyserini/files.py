@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import gzip
 import io
 import os
@@ -50,6 +51,23 @@ def read_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
         raise InputError(f"damaged gzip file ({error}); fetch it again", file, number + 1) from None
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror or error})", file) from None
+
+
+def expand_pattern(pattern: str) -> list[str]:
+    """List the files that a path or a pattern such as ``runs/run.bm25.*.txt`` means, sorted.
+
+    Raises
+    ------
+    QgdrError
+        If it is a pattern and no file matches.
+    """
+    if not glob.has_magic(pattern) or Path(pattern).exists():
+        return [pattern]
+    # `Path.glob` takes no absolute pattern.
+    files = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207
+    if not files:
+        raise QgdrError(f"{pattern}: no file matches; check the path")
+    return files
 
 
 def _open_binary(file: Path) -> IO[bytes]:

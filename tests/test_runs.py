@@ -93,10 +93,17 @@ def test_a_bad_judgement_is_named(write, line, problem):
     assert problem in str(caught.value)
 
 
-@pytest.mark.parametrize("read", [read_run, read_qrels])
-def test_a_file_without_content_is_refused(write, read):
-    with pytest.raises(InputError, match="holds no"):
-        read(write("empty.txt", "\n \n"))
+def test_qrels_without_content_are_refused(write):
+    with pytest.raises(InputError, match="holds no judgements"):
+        read_qrels(write("empty.txt", "\n \n"))
+
+
+def test_a_run_without_hits_is_refused_unless_another_file_of_the_system_has_some(write):
+    empty = write("s.ar.txt", "\n \n")
+    full = write("s.de.txt", "x-de-1 Q0 d 1 1 t\n")
+    assert list(read_systems([f"s={empty}", f"s={full}"])[0].run) == ["x-de-1"]
+    with pytest.raises(InputError, match="holds no hits"):
+        read_systems([f"s={empty}"])
 
 
 def test_files_of_one_name_make_one_system(write, tmp_path):

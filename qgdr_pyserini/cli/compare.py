@@ -56,7 +56,7 @@ def compare(
     output: str,
     overwrite: bool,
 ) -> None:
-    r"""Compare TREC runs: scores by language, and which differences are more than chance.
+    """Compare TREC runs: scores by language, and which differences are more than chance.
 
     Prints a table for each metric and writes report.md and report.json. Every query with a judgement or
     answer counts, as zero where a run has no hit for it. Each system is tested against the baseline by
@@ -64,8 +64,8 @@ def compare(
 
     \b
     Example:
-      qgdr compare --qrels collections/xquad/qrels.txt \
-        --run 'bm25=runs/run.bm25.*.txt' --run 'qgdr=runs/xquad.qgdr.*.txt' \
+      qgdr compare --qrels collections/xquad/qrels.txt \\
+        --run 'bm25=runs/run.bm25.*.txt' --run 'qgdr=runs/xquad.qgdr.*.txt' \\
         --output reports/xquad
       qgdr compare --answers collections/xor-tydi/answers.jsonl --corpus collections/xor-tydi \
         --run 'qgdr=runs/xor.qgdr.*.txt' --xor-predictions --output reports/xor

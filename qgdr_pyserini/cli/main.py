@@ -5,7 +5,16 @@ from __future__ import annotations
 import click
 
 from qgdr_pyserini import __version__
+from qgdr_pyserini.cli.bm25 import bm25
+from qgdr_pyserini.cli.collection import collection
+from qgdr_pyserini.cli.compare import compare
+from qgdr_pyserini.cli.demo import demo
+from qgdr_pyserini.cli.doctor import doctor
+from qgdr_pyserini.cli.encode import encode_corpus
+from qgdr_pyserini.cli.encoders import encoders
 from qgdr_pyserini.cli.group import OneLineErrorGroup
+from qgdr_pyserini.cli.search import search
+from qgdr_pyserini.cli.train import train
 
 
 @click.group(cls=OneLineErrorGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -15,3 +24,7 @@ def main() -> None:
 
     A question in any language finds the English passages that answer it.
     """
+
+
+for command in (bm25, collection, compare, demo, doctor, encode_corpus, encoders, search, train):
+    main.add_command(command)

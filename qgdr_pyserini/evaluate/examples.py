@@ -1,4 +1,4 @@
-"""Questions next to the passages that a run puts first, to be read by people."""
+"""Questions next to the passages that answer them, to be read by people."""
 
 from __future__ import annotations
 
@@ -11,22 +11,21 @@ from qgdr_pyserini.collection.topics import read_topics
 from qgdr_pyserini.evaluate.trec import read_qrels, read_run
 
 
-class Example(NamedTuple):
-    """A question, the passage ranked first for it, and whether that one is relevant."""
+class Found(NamedTuple):
+    """A question and the relevant passage that a run ranks first for it."""
 
     question: str
     title: str
     text: str
-    relevant: bool
 
 
-def first_passages(
+def found_first(
     run: str | os.PathLike[str],
     qrels: str | os.PathLike[str],
     corpus: str | os.PathLike[str],
     topics: Iterable[str | os.PathLike[str]],
-) -> Iterator[Example]:
-    """Yield one example for each topics file: its first question that the run has a hit for.
+) -> Iterator[Found]:
+    """Yield, for each topics file, its first question whose first passage in the run is relevant.
 
     Parameters
     ----------
@@ -35,14 +34,13 @@ def first_passages(
     corpus
         What the run searched.
     topics
-        Topics files whose queries are in the run.
+        Topics files whose queries are in the run; one without such a question is passed over.
     """
     hits, judged = read_run(run), read_qrels(qrels)
     passages = {passage.docid: passage for passage in read_corpus(corpus)}
     for file in topics:
         for qid, question in read_topics(file).items():
-            if qid in hits:
-                best = passages[next(iter(hits[qid]))]
-                relevant = judged.get(qid, {}).get(best.docid, 0) > 0
-                yield Example(question, best.title, best.text, relevant)
+            best = next(iter(hits.get(qid, {})), "")
+            if judged.get(qid, {}).get(best, 0) > 0:
+                yield Found(question, passages[best].title, passages[best].text)
                 break

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.evaluate.trec import Run, read_run
+from qgdr_pyserini.files import expand_pattern
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,8 @@ def read_system(name: str, files: Sequence[str]) -> System:
             )
         source.update(dict.fromkeys(hits, file))
         run.update(hits)
+    if not run:
+        raise InputError("holds no hits; run the search again", files[0])
     return System(name, tuple(files), run)
 
 
@@ -92,21 +94,11 @@ def _named_files(option: str) -> Iterator[tuple[str, str]]:
     name, equals, pattern = option.partition("=")
     # An equals sign behind a slash belongs to a path: runs/lr=1e-5/run.txt.
     if not equals or "/" in name:
-        yield from ((_stem(file), file) for file in _expand(option))
+        yield from ((_stem(file), file) for file in expand_pattern(option))
     elif not name.strip() or not name.isprintable() or not pattern:
         raise QgdrError(f"--run {option!r}: needs NAME=FILE")
     else:
-        yield from ((name.strip(), file) for file in _expand(pattern))
-
-
-def _expand(pattern: str) -> list[str]:
-    if not glob.has_magic(pattern) or Path(pattern).exists():
-        return [pattern]
-    # `Path.glob` takes no absolute pattern.
-    files = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207
-    if not files:
-        raise QgdrError(f"{pattern}: no file matches; check the path")
-    return files
+        yield from ((name.strip(), file) for file in expand_pattern(pattern))
 
 
 def _stem(file: str) -> str:

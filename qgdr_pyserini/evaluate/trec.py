@@ -70,12 +70,12 @@ def read_run(path: str | os.PathLike[str]) -> Run:
     -------
     dict of str to dict of str to float
         Score by docid by qid, every query's hits from the first to the last: by score, equal scores by
-        docid, both descending.
+        docid, both descending. Empty for an empty file: BM25 may find nothing for a language's queries.
 
     Raises
     ------
     InputError
-        If the file holds no hit, or a line has not six columns, a score that is no finite number, or a
+        If a line has not six columns, a score that is no finite number, or a
         docid that the query has already.
     """
     run: Run = {}
@@ -86,8 +86,6 @@ def read_run(path: str | os.PathLike[str]) -> Run:
                 f"{docid!r} is listed twice for query {qid!r}; keep one of the two lines", path, number
             )
         hits[docid] = _score(score, path, number)
-    if not run:
-        raise InputError("holds no hits; run the search again", path)
     return {qid: rank_hits(hits) for qid, hits in run.items()}
 
 

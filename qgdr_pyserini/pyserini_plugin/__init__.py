@@ -1,1 +1,1 @@
-"""How stock Pyserini finds our encoders."""
+"""How stock Pyserini finds us: import hook, encoder classes, Java, one shim per upstream defect."""

@@ -80,13 +80,14 @@ tags: [cross-lingual-retrieval, pyserini, qgdr]
 
 # {recipe.name}
 
-{recipe.description}. A question in any of the languages below finds English passages.
+{recipe.description}: a question in another language finds English passages.
 
 - **Model**: a bag of {recipe.vocabulary.size:,} subword vectors with learned weights, stored as a BERT
   without layers; {student.dimension} dimensions, mean pooling, unit length (the inner product is the
   cosine). Word order has no influence.
 - **Input**: questions up to {student.query_max_length} subwords; passages, `title\\ntext`, up to
   {student.passage_max_length}. No prefixes. Text is lower-cased and Latin and Arabic marks are folded.
+- **Languages seen in training**: {_languages(training.data)}.
 - **Licence**: CC BY-SA 4.0, because of the data it was trained on (below).
 
 ```bash
@@ -113,6 +114,11 @@ articles that were kept from training ({recipe.holdout:.0%} of the titles); lang
 |---|---|---|
 {_recall_table(training)}
 """
+
+
+def _languages(data: TrainingSet) -> str:
+    rows = (data.queries, data.questions, data.sentences, data.lexicon, data.names)
+    return ", ".join(sorted({row.lang for part in rows for row in part}))
 
 
 def _data_table(data: TrainingSet) -> str:

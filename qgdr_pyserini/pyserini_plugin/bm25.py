@@ -1,0 +1,204 @@
+"""BM25 runs by Pyserini's Lucene, to compare dense runs with."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from qgdr_pyserini.collection.corpus import corpus_files, read_corpus
+from qgdr_pyserini.collection.topics import read_topics, topics_language
+from qgdr_pyserini.errors import InputError, QgdrError
+from qgdr_pyserini.files import atomic_directory, atomic_text
+from qgdr_pyserini.pyserini_plugin import lucene
+
+TAG = "bm25"
+KEPT = "qgdr-bm25.json"
+"""File in a kept index that says what it was built from."""
+
+StrPath = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to index and search.
+
+    Parameters
+    ----------
+    hits
+        Most passages per query.
+    threads
+        Threads that index and search; all cores when None.
+    language
+        Language of the passages, for the analyzer.
+    index
+        Where to keep the Lucene index, or where it was kept; thrown away when None.
+    overwrite
+        Replace runs, and an index that was built from something else.
+    """
+
+    hits: int = 100
+    threads: int | None = None
+    language: str = "en"
+    index: Path | None = None
+    overwrite: bool = False
+
+    @property
+    def cores(self) -> int:
+        """Threads to use."""
+        return self.threads or os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class Reporter:
+    """Who is told how far it has come.
+
+    Parameters
+    ----------
+    say
+        Called with a line when a step begins.
+    advance
+        Called with the number of passages indexed since the last call.
+    """
+
+    say: Callable[[str], object] = field(default=lambda line: None)
+    advance: Callable[[int], object] = field(default=lambda count: None)
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a kept index was built from."""
+
+    corpus: str
+    language: str
+
+
+def write_bm25_runs(
+    corpus: StrPath,
+    topics: Sequence[StrPath],
+    output: StrPath,
+    options: Options = Options(),
+    reporter: Reporter = Reporter(),
+) -> list[Path]:
+    """Search a corpus with BM25, one TREC run a topics file.
+
+    Parameters
+    ----------
+    corpus
+        JSON Lines file or folder of them.
+    topics
+        Files named ``topics.LANG.tsv``.
+    output
+        Folder for the runs, ``run.bm25.LANG.txt``.
+    options
+        How to index and search.
+    reporter
+        Who is told how far it has come.
+
+    Returns
+    -------
+    list of Path
+        The runs, in the order of ``topics``.
+
+    Raises
+    ------
+    QgdrError
+        If an input is wrong, or a run or another index is in the way.
+    """
+    runs = _run_files(topics, Path(output))
+    _refuse_existing(runs, options)
+    queries = [read_topics(file) for file in topics]
+    lucene.check_language(options.language)
+    Path(output).mkdir(parents=True, exist_ok=True)
+    with _index(corpus, Path(output), options, reporter) as index:
+        for run, questions in zip(runs, queries, strict=True):
+            reporter.say(f"Searching {len(questions):,} queries: {run}")
+            found = lucene.search(index, questions, options.hits, options.language, options.cores)
+            write_run(run, found)
+    return runs
+
+
+def write_run(path: Path, results: Iterable[tuple[str, lucene.Hits]]) -> None:
+    """Write hits as a TREC run tagged ``bm25``, which appears only when complete."""
+    with atomic_text(path) as file:
+        for qid, hits in results:
+            for rank, (docid, score) in enumerate(hits, 1):
+                file.write(f"{qid} Q0 {docid} {rank} {score:.6f} {TAG}\n")
+
+
+def _run_files(topics: Sequence[StrPath], output: Path) -> list[Path]:
+    runs: dict[str, Path] = {}
+    for file in topics:
+        language = topics_language(file)
+        if language is None:
+            raise InputError("the name does not tell the language; call it topics.LANG.tsv", file)
+        if language in runs:
+            raise InputError(f"a second file for {language!r}; run.bm25.{language}.txt holds one", file)
+        runs[language] = output / f"run.bm25.{language}.txt"
+    return list(runs.values())
+
+
+def _refuse_existing(runs: Sequence[Path], options: Options) -> None:
+    for run in runs:
+        if run.exists() and not options.overwrite:
+            raise QgdrError(f"{run}: already exists; pass --overwrite to replace it")
+
+
+@contextlib.contextmanager
+def _index(corpus: StrPath, output: Path, options: Options, reporter: Reporter) -> Iterator[Path]:
+    """Yield the folder of the Lucene index: a kept one, or one for this time only."""
+    if options.index is not None:
+        yield _kept_index(corpus, options.index, options, reporter)
+        return
+    with tempfile.TemporaryDirectory(dir=output, prefix=".lucene.") as folder:
+        _build(corpus, Path(folder), options, reporter)
+        yield Path(folder)
+
+
+def _kept_index(corpus: StrPath, index: Path, options: Options, reporter: Reporter) -> Path:
+    source, kept = Source(_digest(corpus), options.language), _source_of(index)
+    if kept == source:
+        reporter.say(f"Using the index in {index}")
+        return index
+    if kept is not None and not options.overwrite:
+        raise QgdrError(
+            f"{index}: built from another corpus or language; pass --overwrite to build it anew, "
+            "or name another --index"
+        )
+    if kept is None and index.exists() and not (index.is_dir() and not any(index.iterdir())):
+        raise QgdrError(f"{index}: holds no index kept by 'qgdr bm25', so it stays; choose another name")
+    with atomic_directory(index, overwrite=kept is not None) as folder:
+        _build(corpus, folder, options, reporter)
+        (folder / KEPT).write_text(json.dumps(asdict(source)) + "\n", encoding="utf-8")
+    return index
+
+
+def _build(corpus: StrPath, folder: Path, options: Options, reporter: Reporter) -> None:
+    reporter.say(f"Indexing {os.fspath(corpus)}")
+    passages = read_corpus(corpus)
+    lucene.build_index(passages, folder, options.language, options.cores, reporter.advance)
+
+
+def _source_of(index: Path) -> Source | None:
+    try:
+        return Source(**json.loads((index / KEPT).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (OSError, TypeError, ValueError) as error:
+        raise InputError(f"unreadable ({error}); delete the index and build it again", index / KEPT) from None
+
+
+def _digest(corpus: StrPath) -> str:
+    digest = hashlib.sha256()
+    for file in corpus_files(corpus):
+        try:
+            with file.open("rb") as content:
+                digest.update(hashlib.file_digest(content, "sha256").digest())
+        except OSError as error:
+            raise InputError(f"cannot be read ({error.strerror})", file) from None
+    return f"sha256:{digest.hexdigest()}"

@@ -1,0 +1,121 @@
+"""Pyserini's own dense search with our encoders registered, whatever the import hook's state."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import runpy
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.model.registry import DEFAULT_ENCODER
+from qgdr_pyserini.pyserini_plugin import hook
+
+MODULE = "pyserini.search.faiss"
+REQUIRED = ("--index", "--topics", "--output")
+ENCODER_OPTIONS = ("--encoder", "--encoded-queries", "--encoded_queries")
+INDEX_FILES = ("index", "docid")
+
+
+def search(arguments: Sequence[str]) -> None:
+    """Run ``python -m pyserini.search.faiss`` in this process.
+
+    Parameters
+    ----------
+    arguments
+        Its options, passed on as they are; ``--encoder qgdr`` is added where no encoder and no
+        encoded queries are named.
+
+    Raises
+    ------
+    QgdrError
+        If the index or the topics are not there, the encoder is unknown, or Pyserini's own
+        parser refuses an option.
+    SystemExit
+        After Pyserini's help.
+    """
+    hook.install()
+    if not {"-h", "--help"} & set(arguments):
+        _check(arguments)
+    sys.argv = [MODULE, *_with_encoder(arguments)]
+    with _one_line_option_errors():
+        runpy.run_module(MODULE, run_name="__main__", alter_sys=True)
+
+
+@contextlib.contextmanager
+def _one_line_option_errors() -> Iterator[None]:
+    """Have argparse raise instead of printing fifty lines of usage."""
+
+    def refuse(parser: argparse.ArgumentParser, message: str) -> NoReturn:
+        raise QgdrError(f"{message} (see 'qgdr search -- --help')")
+
+    stock = argparse.ArgumentParser.error
+    setattr(argparse.ArgumentParser, "error", refuse)  # noqa: B010  mypy: a method
+    try:
+        yield
+    finally:
+        setattr(argparse.ArgumentParser, "error", stock)  # noqa: B010
+
+
+def option_value(arguments: Sequence[str], name: str) -> str | None:
+    """Return what follows an option, as ``--name value`` or ``--name=value``.
+
+    Examples
+    --------
+    >>> option_value(["--hits", "10", "--index=indexes/xquad"], "--index")
+    'indexes/xquad'
+    """
+    for here, following in zip(arguments, [*arguments[1:], None], strict=True):
+        if here == name:
+            return following
+        if here.startswith(f"{name}="):
+            return here.partition("=")[2]
+    return None
+
+
+def _with_encoder(arguments: Sequence[str]) -> list[str]:
+    named = any(option_value(arguments, option) is not None for option in ENCODER_OPTIONS)
+    return [*arguments] if named else ["--encoder", DEFAULT_ENCODER, *arguments]
+
+
+def _check(arguments: Sequence[str]) -> None:
+    """Find in one line what Pyserini would end in a traceback for."""
+    values = {name: option_value(arguments, name) for name in REQUIRED}
+    for name, value in values.items():
+        if value is None:
+            raise QgdrError(f"missing option {name} (see 'qgdr search --help')")
+    _check_index(Path(values["--index"] or ""))
+    _check_topics(Path(values["--topics"] or ""))
+
+
+def _check_index(index: Path) -> None:
+    if index.is_dir():
+        for name in INDEX_FILES:
+            if not (index / name).is_file():
+                raise QgdrError(f"{index}: no FAISS index of Pyserini's, it has no file {name!r}")
+    elif index.exists():
+        raise QgdrError(f"{index}: is a file; --index takes the folder that holds 'index' and 'docid'")
+    elif str(index) not in _prebuilt_indexes():
+        raise QgdrError(f"{index}: no such index; make one with 'qgdr encode-corpus'")
+
+
+def _check_topics(topics: Path) -> None:
+    if topics.is_dir():
+        raise QgdrError(f"{topics}: is a directory; --topics takes a file of qid<TAB>query lines")
+    if not topics.exists() and str(topics) not in _topics_of_pyserini():
+        raise QgdrError(f"{topics}: no such file; --topics takes a file of qid<TAB>query lines")
+
+
+def _prebuilt_indexes() -> set[str]:
+    from pyserini.prebuilt_index_info import FAISS_INDEX_INFO
+
+    return set(FAISS_INDEX_INFO)
+
+
+def _topics_of_pyserini() -> set[str]:
+    from pyserini.search._base import topics_mapping
+
+    return set(topics_mapping)

@@ -1,0 +1,33 @@
+"""Starting the JVM without a module that the chosen Java lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from types import ModuleType
+
+from qgdr_pyserini.pyserini_plugin.java import find_java
+
+MODULE = "jdk.incubator.vector"
+OPTION = f"--add-modules={MODULE}"
+
+
+def drop_vector_module(module: ModuleType) -> Iterator[None]:
+    """Take ``--add-modules=jdk.incubator.vector`` back where the chosen Java has no such module.
+
+    Upstream: `pyserini.setup.configure_classpath` asks for it unconditionally (1.6.0, 2.x), and a
+    JVM without it refuses to start. It only speeds up Lucene's vector search; BM25 needs none of it.
+    https://github.com/castorini/pyserini/blob/master/pyserini/setup.py
+    """
+    yield
+    if MODULE not in find_java().modules:
+        module.configure_classpath = _without_option(module.configure_classpath)  # type: ignore[attr-defined]
+
+
+def _without_option(configure: Callable[..., None]) -> Callable[..., None]:
+    def configure_classpath(anserini_root: str = ".") -> None:
+        import jnius_config
+
+        configure(anserini_root)
+        jnius_config.set_options(*(option for option in jnius_config.get_options() if option != OPTION))
+
+    return configure_classpath

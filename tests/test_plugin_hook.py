@@ -1,0 +1,248 @@
+"""The import hook: what it does at interpreter start, and around a module."""
+
+import importlib
+import importlib.metadata
+import os
+import subprocess
+import sys
+import threading
+import types
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.pyserini_plugin import commands, hook
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+PTH = REPOSITORY / "qgdr_pyserini" / "pyserini_plugin" / "qgdr_pyserini.pth"
+
+
+def python(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    variables = {key: value for key, value in os.environ.items() if key != hook.OFF_SWITCH}
+    return subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, env=variables | environ, check=False
+    )
+
+
+def test_the_pth_is_one_line_that_site_executes() -> None:
+    assert PTH.read_text().count("\n") == 1
+    assert PTH.read_text().startswith("import ")
+
+
+def test_the_installed_distribution_owns_the_pth() -> None:
+    files = importlib.metadata.files("qgdr-pyserini") or []
+    (installed,) = [file for file in files if file.name == PTH.name]
+    assert Path(str(installed.locate())).read_text() == PTH.read_text()
+
+
+@pytest.mark.parametrize("mode", [(), ("-I",), ("-E",)])
+def test_an_interpreter_starts_with_the_hook_and_in_silence(mode: tuple[str, ...]) -> None:
+    done = python(*mode, "-c", "import sys; sys.exit(type(sys.meta_path[0]).__name__ != 'ShimFinder')")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_nothing_is_imported_besides_the_hook_itself() -> None:
+    code = (
+        "import os, sys\n"  # `site` has imported os by the time it reads .pth files
+        f"sys.path.insert(0, {str(REPOSITORY)!r})\n"
+        "before = set(sys.modules)\n"
+        f"exec(open({str(PTH)!r}).read())\n"
+        "print(sorted(set(sys.modules) - before))"
+    )
+    done = python("-S", "-c", code)
+    names = ["qgdr_pyserini", "qgdr_pyserini.pyserini_plugin", "qgdr_pyserini.pyserini_plugin.hook"]
+    assert done.stdout == f"{names}\n"
+
+
+def test_the_switch_turns_it_off() -> None:
+    code = "import sys; print('ShimFinder' in [type(finder).__name__ for finder in sys.meta_path])"
+    assert python("-c", code, QGDR_PLUGIN="0").stdout == "False\n"
+    assert python("-c", code, QGDR_PLUGIN="1").stdout == "True\n"
+
+
+@pytest.mark.parametrize("left", ["nothing", "empty package", "package without hook"])
+def test_a_package_that_is_gone_is_no_error(tmp_path: Path, left: str) -> None:
+    if left != "nothing":
+        package = tmp_path / "qgdr_pyserini"
+        package.mkdir()
+        if left == "package without hook":
+            (package / "__init__.py").touch()
+            (package / "pyserini_plugin").mkdir()
+            (package / "pyserini_plugin" / "__init__.py").touch()
+    done = python(
+        "-S", "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); exec(open({str(PTH)!r}).read())"
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_spawned_process_has_the_hook_too(tmp_path: Path) -> None:
+    script = tmp_path / "spawn.py"
+    script.write_text(
+        "import multiprocessing, sys\n"
+        "def hooked(_):\n"
+        "    return type(sys.meta_path[0]).__name__\n"
+        "if __name__ == '__main__':\n"
+        "    with multiprocessing.get_context('spawn').Pool(1) as pool:\n"
+        "        print(pool.map(hooked, [0]))\n"
+    )
+    assert python(str(script)).stdout == "['ShimFinder']\n"
+
+
+@pytest.fixture
+def events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """A package `watched` with the modules `good` and `bad`, and a shim that notes what happens."""
+    package = tmp_path / "watched"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "good.py").write_text("value = 1\n")
+    (package / "bad.py").write_text("raise RuntimeError('broken module')\n")
+    seen: list[str] = []
+
+    def noting(module: types.ModuleType) -> Iterator[None]:
+        seen.append(f"before {hasattr(module, 'value')}")
+        try:
+            yield
+        finally:
+            seen.append(f"after {hasattr(module, 'value')}")
+
+    def misfit(module: types.ModuleType) -> Iterator[None]:
+        yield
+        module.no_such_table.clear()
+
+    def refusing(module: types.ModuleType) -> Iterator[None]:
+        raise QgdrError("no Java")
+        yield
+
+    for shim in (noting, misfit, refusing):
+        name = f"qgdr_pyserini.pyserini_plugin.shims.{shim.__name__}"
+        holder = types.ModuleType(name)
+        setattr(holder, shim.__name__, shim)
+        monkeypatch.setitem(sys.modules, name, holder)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+    hook.install()
+    yield seen
+    for name in [name for name in sys.modules if name.split(".")[0] == "watched"]:
+        del sys.modules[name]
+
+
+def watch(monkeypatch: pytest.MonkeyPatch, **shims: tuple[str, ...]) -> None:
+    monkeypatch.setattr(hook, "SHIMS", {f"watched.{name}": names for name, names in shims.items()})
+
+
+def test_a_shim_runs_before_and_after_its_module(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    watch(monkeypatch, good=("noting",))
+    module = importlib.import_module("watched.good")
+    assert events == ["before False", "after True"]
+    assert module.__loader__ is module.__spec__.loader
+    assert not isinstance(module.__loader__, hook.ShimLoader)
+
+
+def test_reloading_runs_the_shims_again(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    watch(monkeypatch, good=("noting",))
+    importlib.reload(importlib.import_module("watched.good"))
+    assert events == ["before False", "after True", "before True", "after True"]
+
+
+def test_a_module_that_fails_still_lets_its_shim_tidy_up(
+    events: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch(monkeypatch, bad=("noting",))
+    with pytest.raises(RuntimeError, match="broken module"):
+        importlib.import_module("watched.bad")
+    assert events == ["before False", "after False"]
+
+
+def test_a_shim_that_does_not_fit_warns_and_leaves_the_module_usable(
+    events: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch(monkeypatch, good=("misfit", "noting"))
+    with pytest.warns(UserWarning, match="misfit does not fit this Pyserini"):
+        module = importlib.import_module("watched.good")
+    assert module.value == 1
+    assert events == ["before False", "after True"]
+
+
+def test_an_error_for_the_user_gets_through(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    watch(monkeypatch, good=("refusing",))
+    with pytest.raises(QgdrError, match="no Java"):
+        importlib.import_module("watched.good")
+
+
+def test_other_modules_and_absent_ones_are_left_alone(
+    events: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch(monkeypatch, absent=("noting",))
+    assert hook.ShimFinder().find_spec("watched.good") is None
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("watched.absent")
+    assert importlib.import_module("watched.good").value == 1
+    assert events == []
+
+
+def test_threads_that_import_at_once_run_the_shims_once(
+    events: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch(monkeypatch, good=("noting",))
+    threads = [threading.Thread(target=importlib.import_module, args=["watched.good"]) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert events == ["before False", "after True"]
+
+
+def test_source_and_code_can_be_had_without_importing(
+    events: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch(monkeypatch, good=("noting",))
+    spec = importlib.util.find_spec("watched.good")
+    assert spec is not None
+    assert isinstance(spec.loader, hook.ShimLoader)
+    assert spec.loader.get_source("watched.good") == "value = 1\n"
+    assert events == []
+
+
+def test_installing_twice_leaves_one_finder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+    hook.install()
+    hook.install()
+    assert [type(finder) for finder in sys.meta_path].count(hook.ShimFinder) == 1
+
+
+def test_every_shim_in_the_table_exists_and_explains_itself() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for name in {name for names in hook.SHIMS.values() for name in names}:
+            module = importlib.import_module(f"qgdr_pyserini.pyserini_plugin.shims.{name}")
+            text = getattr(module, name).__doc__
+            assert "Upstream:" in text
+            assert "1.6.0" in text
+            assert "https://github.com/castorini/pyserini/blob/" in text
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (["python", "-m", "pyserini.encode", "input"], True),
+        (["python", "-X", "dev", "-m", "pyserini.search.faiss"], True),
+        (["python", "-m", "pytest", "-m", "pyserini"], False),
+        (["python", "-m"], False),
+        (["python", "search.py", "--model", "-m"], False),
+    ],
+)
+def test_pyserini_commands_are_told_from_other_programs(argv: list[str], expected: bool) -> None:
+    assert commands.runs_pyserini_command(argv) is expected
+
+
+def test_a_user_error_ends_a_pyserini_command_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "orig_argv", ["python", "-m", "pyserini.search.faiss"])
+    with pytest.raises(SystemExit) as stop, commands.one_line_errors():
+        raise QgdrError("no such\nencoder")
+    assert stop.value.code == commands.BAD_INPUT
+    assert capsys.readouterr().err == "Error: no such encoder\n"

@@ -122,22 +122,11 @@ def test_the_command_measures_answers_without_judgements(tmp_path):
         for docid, score in (("a", 2), ("b", 1))
     ]
     (tmp_path / "run.txt").write_text("".join(hits))
-    words_ = [
-        "--answers",
-        "answers.jsonl",
-        "--corpus",
-        "corpus.jsonl",
-        "--run",
-        "s=run.txt",
-        "--output",
-        "out",
-    ]
+    command = "compare --answers answers.jsonl --corpus corpus.jsonl --run s=run.txt --output out"
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path)
         group = OneLineErrorGroup("qgdr", commands=[compare_command])
-        result = CliRunner().invoke(
-            group, ["compare", *gold, "--run", "s=run.txt", "--output", "out", "--xor-predictions"]
-        )
+        result = CliRunner().invoke(group, f"{command} --xor-predictions")
     assert (result.exit_code, result.stderr) == (0, "")
     report = json.loads((tmp_path / "out/report.json").read_text())
     assert report["metrics"] == ["r@2kt", "r@5kt", "answer-recall@20"]

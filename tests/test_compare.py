@@ -266,6 +266,6 @@ def test_comparing_imports_no_torch():
 
 
 def test_ranx_is_imported_also_where_nothing_can_be_written():
-    code = "from qgdr_pyserini.evaluate.metrics import _import_ranx; print(_import_ranx()[0].__name__)"
+    code = "from qgdr_pyserini.evaluate.metrics import import_ranx; print(import_ranx()[0].__name__)"
     done = run_python(code, HOME="/dev/null", NUMBA_CACHE_LOCATOR_CLASSES="UserProvidedCacheLocator")
     assert done.stdout == "ranx\n"

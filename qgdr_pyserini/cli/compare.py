@@ -18,6 +18,13 @@ import click
     help="A TREC run, or a quoted pattern of run files; once for each. Files with one NAME (default: the "
     "file's stem) make one system.",
 )
+@click.option(
+    "--fuse",
+    multiple=True,
+    metavar="METHOD",
+    help="Fuse the systems into one more, called METHOD: rrf, isr, bordafuse, sum, mnz, max ...; once for "
+    "each. NAME=METHOD:SYSTEM,SYSTEM names it and chooses.",
+)
 @click.option("--baseline", metavar="NAME", help="System to test the others against.  [default: the first]")
 @click.option(
     "--metric",
@@ -31,7 +38,8 @@ import click
     "--topics",
     multiple=True,
     metavar="FILE",
-    help="topics.LANG.tsv: these queries are in LANG. Without it the query ids tell, as in xquad-de-1.",
+    help="topics.LANG.tsv, or a quoted pattern: these queries are in LANG. Without it the query ids "
+    "tell, as in xquad-de-1.",
 )
 @click.option(
     "--language", "languages", multiple=True, metavar="LANG", help="Compare in these languages alone."
@@ -48,6 +56,7 @@ def compare(
     answers: str | None,
     corpus: str | None,
     runs: tuple[str, ...],
+    fuse: tuple[str, ...],
     baseline: str | None,
     metrics: tuple[str, ...],
     topics: tuple[str, ...],
@@ -78,6 +87,7 @@ def compare(
         answers=answers,
         corpus=corpus,
         runs=runs,
+        fuse=fuse,
         baseline=baseline,
         metrics=metrics,
         topics=topics,

@@ -107,7 +107,10 @@ def compare(
         queries=_counts(families),
         without_relevant=without_relevant,
         tests={metric: (len(systems) - 1) * rows[metric] for metric in metrics},
-        remarks=answered.remarks(metrics) if answered else (),
+        remarks=(
+            *(system.origin for system in systems if system.origin),
+            *(answered.remarks(metrics) if answered else ()),
+        ),
         results={metric: results[metric] for metric in metrics},
         by_query={metric: by_query[metric] for metric in metrics},
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.evaluate.answered import Answered, read_answered
 from qgdr_pyserini.evaluate.compare import compare
+from qgdr_pyserini.evaluate.fusion import add_fused
 from qgdr_pyserini.evaluate.languages import read_languages
 from qgdr_pyserini.evaluate.metrics import ANSWER_METRICS, DEFAULT_METRICS, check_metrics
 from qgdr_pyserini.evaluate.report import refuse_files, refuse_report, write_report
@@ -16,6 +17,7 @@ from qgdr_pyserini.evaluate.results import Comparison
 from qgdr_pyserini.evaluate.runs import System, find_runs, read_systems
 from qgdr_pyserini.evaluate.trec import read_qrels
 from qgdr_pyserini.evaluate.xor_retrieve import write_predictions
+from qgdr_pyserini.files import expand_pattern
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +29,7 @@ class Request:
     qrels: str | None = None
     answers: str | None = None
     corpus: str | None = None
+    fuse: Sequence[str] = ()
     baseline: str | None = None
     metrics: Sequence[str] = ()
     topics: Sequence[str] = ()
@@ -57,7 +60,8 @@ def run_comparison(request: Request) -> tuple[Comparison, list[Path]]:
     refuse_report(request.output, overwrite=request.overwrite)
     refuse_files(_prediction_files(request).values(), overwrite=request.overwrite)
     qrels = read_qrels(request.qrels) if request.qrels else {}
-    systems = read_systems(request.runs)
+    systems = add_fused(read_systems(request.runs), request.fuse)
+    topics = [file for pattern in request.topics for file in expand_pattern(pattern)]
     answered = read_answered(request.answers, request.corpus or "", systems) if request.answers else None
     comparison = compare(
         qrels,
@@ -66,7 +70,7 @@ def run_comparison(request: Request) -> tuple[Comparison, list[Path]]:
         qrels_file=request.qrels or "",
         answered=answered,
         baseline=request.baseline,
-        languages=read_languages(request.topics),
+        languages=read_languages(topics),
         only=request.languages,
     )
     files = list(write_report(comparison, request.output, overwrite=request.overwrite))

@@ -98,7 +98,7 @@ def score_queries(
     QgdrError
         If a metric has no value for a query (bpref without passages judged not relevant).
     """
-    ranx, typed_list = _import_ranx()
+    ranx, typed_list = import_ranx()
     # ranx takes its own Qrels and Run, or the lists of (id, score) rows that it turns these into. Rows made
     # here keep the order of the run, so that ties stay as they were broken; their ids are small integers, not
     # rounded hashes; and no dictionaries of strings are compiled and filled, which is most of ranx's time.
@@ -136,7 +136,7 @@ def _check_finite(metric: str, scores: NDArray[np.float64], qids: Sequence[str])
         )
 
 
-def _import_ranx() -> tuple[ModuleType, Any]:
+def import_ranx() -> tuple[ModuleType, Any]:
     """Import ranx and numba's list, also where nothing can be kept."""
     # ranx imports matplotlib, which tells of the font cache that it builds and nobody here needs.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)

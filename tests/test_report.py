@@ -62,7 +62,10 @@ def test_the_command_prints_and_writes_the_comparison(folder):
     assert ["es", "12", "0.167", "1.000", "↑**"] in rows
     assert ["de", "12", "0.167", "0.167"] in rows
     assert ["mean", "0.167", "0.583"] in rows
-    assert "Wrote out/report.md\nWrote out/report.json\n" in result.stdout
+    assert (
+        "Wrote out/report.html\nWrote out/report.md\nWrote out/report.tex\nWrote out/report.json\n"
+        in result.stdout
+    )
     report = json.loads((folder / "out/report.json").read_text(), parse_constant=no_constant)
     assert report["format"] == "qgdr-comparison/2"
     assert report["systems"][0] == {
@@ -95,7 +98,14 @@ def test_the_command_prints_and_writes_the_comparison(folder):
 
 def test_an_earlier_report_stays_unless_told_otherwise_and_comes_out_the_same(folder):
     assert qgdr(*ARGUMENTS, "--output", "out").exit_code == 0
-    names = ("report.md", "report.json")
+    names = (
+        "report.md",
+        "report.json",
+        "report.html",
+        "report.tex",
+        "figures/recall.svg",
+        "figures/recall.png",
+    )
     before = [(folder / "out" / name).read_bytes() for name in names]
     (folder / "out/report.md").write_text("edited by hand")
     refused = qgdr(*ARGUMENTS, "--output", "out")

@@ -8,7 +8,9 @@ import click
 @click.command()
 @click.option("--qrels", metavar="FILE", help="Judgements: qid 0 docid grade.")
 @click.option("--answers", metavar="FILE", help="Answers, for metrics that look for them in passages.")
-@click.option("--corpus", metavar="PATH", help="What was searched: the passages to look in.")
+@click.option(
+    "--corpus", metavar="PATH", help="What was searched: passages to look in, and to show in report.html."
+)
 @click.option(
     "--run",
     "runs",
@@ -49,7 +51,7 @@ import click
     is_flag=True,
     help="Also write xor-predictions.NAME.json, which the XOR-Retrieve leaderboard takes.",
 )
-@click.option("--output", required=True, metavar="DIR", help="Where report.md and report.json go.")
+@click.option("--output", required=True, metavar="DIR", help="Where the reports and figures go.")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier report.")
 def compare(
     qrels: str | None,
@@ -67,9 +69,10 @@ def compare(
 ) -> None:
     """Compare TREC runs: scores by language, and which differences are more than chance.
 
-    Prints a table for each metric and writes report.md and report.json. Every query with a judgement or
-    answer counts, as zero where a run has no hit for it. Each system is tested against the baseline by
-    Student's and Fisher's paired tests, corrected after Holm.
+    Prints a table for each metric and writes report.html, .md, .tex and .json. Every query with a judgement
+    or answer counts, as zero where a run has no hit for it. Each system is tested against the baseline by
+    Student's and Fisher's paired tests, corrected after Holm. With --topics and --corpus, report.html shows
+    the queries that gained and lost most, and what both systems found.
 
     \b
     Example:

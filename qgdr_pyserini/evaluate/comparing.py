@@ -6,18 +6,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from qgdr_pyserini.collection.topics import read_topics
 from qgdr_pyserini.errors import QgdrError
-from qgdr_pyserini.evaluate.answered import Answered, read_answered
+from qgdr_pyserini.evaluate.answered import Answered, read_answered, read_passages
+from qgdr_pyserini.evaluate.changes import largest_changes
 from qgdr_pyserini.evaluate.compare import compare
+from qgdr_pyserini.evaluate.curves import recall_curve
 from qgdr_pyserini.evaluate.fusion import add_fused
+from qgdr_pyserini.evaluate.html import Changes
 from qgdr_pyserini.evaluate.languages import read_languages
-from qgdr_pyserini.evaluate.metrics import ANSWER_METRICS, DEFAULT_METRICS, check_metrics
+from qgdr_pyserini.evaluate.metrics import ANSWER_METRICS, DEFAULT_METRICS, check_metrics, is_answer_metric
 from qgdr_pyserini.evaluate.report import refuse_files, refuse_report, write_report
 from qgdr_pyserini.evaluate.results import Comparison
 from qgdr_pyserini.evaluate.runs import System, find_runs, read_systems
-from qgdr_pyserini.evaluate.trec import read_qrels
+from qgdr_pyserini.evaluate.trec import Qrels, read_qrels
 from qgdr_pyserini.evaluate.xor_retrieve import write_predictions
 from qgdr_pyserini.files import expand_pattern
+
+SHOWN_SYSTEMS = 3
+"""Systems whose largest changes the page shows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,8 +83,47 @@ def run_comparison(request: Request) -> tuple[Comparison, list[Path]]:
         languages=read_languages(topics),
         only=request.languages,
     )
-    files = list(write_report(comparison, request.output, overwrite=request.overwrite))
-    return comparison, files + _write_predictions(request, systems, answered)
+    files = write_report(
+        comparison,
+        request.output,
+        curves=_curves(comparison, systems, qrels),
+        changes=_changes(request, comparison, systems, qrels, topics),
+        overwrite=request.overwrite,
+    )
+    return comparison, [*files, *_write_predictions(request, systems, answered)]
+
+
+def _curves(
+    comparison: Comparison, systems: Sequence[System], qrels: Qrels
+) -> dict[str, NDArray[np.float64]] | None:
+    judged = [scores.qids for metric, scores in comparison.by_query.items() if not is_answer_metric(metric)]
+    if not judged:
+        return None
+    return {system.name: recall_curve(qrels, system.run, judged[0]) for system in systems}
+
+
+def _changes(
+    request: Request,
+    comparison: Comparison,
+    systems: Sequence[System],
+    qrels: Qrels,
+    topics: Sequence[str],
+) -> list[Changes]:
+    """Find queries to show, with questions and passages as far as --topics and --corpus give them."""
+    if comparison.baseline is None:
+        return []
+    questions = {qid: text for file in topics for qid, text in read_topics(file).items()}
+    passages = read_passages(request.corpus, systems) if request.corpus else {}
+    metric = next(iter(comparison.results))
+    others = [system.name for system in systems if system.name != comparison.baseline]
+    return [
+        Changes(
+            name,
+            metric,
+            *largest_changes(comparison, metric, name, systems, qrels, questions, passages),
+        )
+        for name in others[:SHOWN_SYSTEMS]
+    ]
 
 
 def _metrics(request: Request) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Reports of a comparison: ``report.md`` to read, ``report.json`` to compute with.
+"""Reports of a comparison: HTML and Markdown to read, LaTeX for a paper, JSON to compute with.
 
 ``report.json`` is one object, strict JSON without NaN. Equal input gives equal bytes.
 
@@ -31,19 +31,28 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.evaluate.bootstrap import CONFIDENCE, RESAMPLES
+from qgdr_pyserini.evaluate.figures import draw_all
+from qgdr_pyserini.evaluate.html import Changes, to_html
+from qgdr_pyserini.evaluate.latex import to_latex
 from qgdr_pyserini.evaluate.markdown import to_markdown
 from qgdr_pyserini.evaluate.results import Comparison, Coverage, Difference, Score, SystemScores
 from qgdr_pyserini.evaluate.significance import RANDOMISATIONS, SEED
-from qgdr_pyserini.files import atomic_text
+from qgdr_pyserini.files import atomic_directory, atomic_text
 
 MARKDOWN = "report.md"
 JSON = "report.json"
+HTML = "report.html"
+LATEX = "report.tex"
+FIGURES = "figures"
 
 
 def refuse_report(directory: str | os.PathLike[str], *, overwrite: bool) -> None:
@@ -51,7 +60,7 @@ def refuse_report(directory: str | os.PathLike[str], *, overwrite: bool) -> None
     folder = Path(directory)
     if folder.exists() and not folder.is_dir():
         raise QgdrError(f"{folder}: is a file, not a directory; choose another name")
-    refuse_files((folder / MARKDOWN, folder / JSON), overwrite=overwrite)
+    refuse_files((folder / name for name in (MARKDOWN, JSON, HTML, LATEX, FIGURES)), overwrite=overwrite)
 
 
 def refuse_files(files: Iterable[Path], *, overwrite: bool) -> None:
@@ -64,9 +73,14 @@ def refuse_files(files: Iterable[Path], *, overwrite: bool) -> None:
 
 
 def write_report(
-    comparison: Comparison, directory: str | os.PathLike[str], *, overwrite: bool = False
-) -> tuple[Path, Path]:
-    """Write ``report.md`` and ``report.json`` into a directory; other files there stay as they are.
+    comparison: Comparison,
+    directory: str | os.PathLike[str],
+    *,
+    curves: dict[str, NDArray[np.float64]] | None = None,
+    changes: Sequence[Changes] = (),
+    overwrite: bool = False,
+) -> tuple[Path, ...]:
+    """Write the reports and the folder of figures into a directory; other files there stay as they are.
 
     Parameters
     ----------
@@ -74,13 +88,17 @@ def write_report(
         What to report.
     directory
         Where to; made if it is missing.
+    curves
+        Recall at 1, 2, ... by system, to be drawn.
+    changes
+        Queries to show on the page.
     overwrite
         Replace an earlier report.
 
     Returns
     -------
     tuple of Path
-        The two files.
+        The reports, and the folder of figures.
 
     Raises
     ------
@@ -88,15 +106,24 @@ def write_report(
         If there is a report already and ``overwrite`` is false, or the directory cannot be written.
     """
     refuse_report(directory, overwrite=overwrite)
-    markdown, data = Path(directory) / MARKDOWN, Path(directory) / JSON
+    folder = Path(directory)
+    drawings = draw_all(comparison, curves)
+    reports = {
+        JSON: to_json(comparison),
+        LATEX: to_latex(comparison),
+        HTML: to_html(comparison, drawings, changes),
+        MARKDOWN: to_markdown(comparison),
+    }
     try:
-        with atomic_text(data) as file:
-            file.write(to_json(comparison))
-        with atomic_text(markdown) as file:
-            file.write(to_markdown(comparison))
+        with atomic_directory(folder / FIGURES, overwrite=overwrite) as work:
+            for drawing in drawings:
+                drawing.save(work)
+        for name, text in reports.items():
+            with atomic_text(folder / name) as file:
+                file.write(text)
     except OSError as error:
         raise QgdrError(f"{os.fspath(directory)}: cannot be written ({error.strerror or error})") from None
-    return markdown, data
+    return tuple(folder / name for name in (HTML, MARKDOWN, LATEX, JSON, FIGURES))
 
 
 def to_json(comparison: Comparison) -> str:

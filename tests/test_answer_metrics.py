@@ -17,7 +17,7 @@ from qgdr_pyserini.evaluate.answered import Answered
 from qgdr_pyserini.evaluate.compare import compare
 from qgdr_pyserini.evaluate.runs import System
 from qgdr_pyserini.evaluate.words import words
-from qgdr_pyserini.evaluate.xor_retrieve import write_predictions
+from qgdr_pyserini.evaluate.xor_retrieve import TokenizedTexts, write_predictions
 
 LATIN = ["Danube", "U.S.", "river,", "The", "the", "Paris.", "1884", "Orléans", "(sic)", "don't", '"Rhine"']
 OTHERS = ["Дунай", "多瑙河", "ダニューブ", "ధనుబే", "الدانوب"]
@@ -61,7 +61,7 @@ def test_token_budgets_follow_the_official_rule(tmp_path_factory, texts, gold, d
     answers = {qid: Answers(qid, qid.split("-")[2], tuple(strings)) for qid, strings in gold.items()}
     answered = Answered("answers.jsonl", answers, texts)
     file = tmp_path_factory.mktemp("xor") / "predictions.json"
-    write_predictions(file, run, answers, texts)
+    write_predictions(file, run, answers, TokenizedTexts(texts))
     predictions = json.loads(file.read_text())
     assert len(predictions) == len(gold)
     original = {(item["lang"], item["id"]): item for item in predictions}

@@ -153,5 +153,5 @@ def _write_predictions(request: Request, systems: Sequence[System], answered: An
     if answered is not None:
         for system in systems:
             if system.name in files:
-                write_predictions(files[system.name], system.run, answered.answers, answered.texts)
+                write_predictions(files[system.name], system.run, answered.answers, answered.tokenized)
     return list(files.values())

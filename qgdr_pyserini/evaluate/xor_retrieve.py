@@ -58,6 +58,10 @@ class TokenizedTexts:
         self._texts = texts
         self._cut: dict[str, tuple[str, int]] = {}
 
+    def text(self, docid: str) -> str:
+        """Give a passage's text as it is."""
+        return self._texts[docid]
+
     def joined(self, docid: str) -> tuple[str, int]:
         """Give a passage's words, joined by spaces, and their number."""
         if docid not in self._cut:
@@ -109,7 +113,7 @@ def score_budget(
 
 
 def write_predictions(
-    path: str | os.PathLike[str], run: Run, answers: Mapping[str, Answers], texts: Mapping[str, str]
+    path: str | os.PathLike[str], run: Run, answers: Mapping[str, Answers], texts: TokenizedTexts
 ) -> None:
     """Write predictions as the XOR-Retrieve leaderboard and its script take them.
 
@@ -123,14 +127,13 @@ def write_predictions(
     answers
         Of all questions.
     texts
-        Text by docid.
+        All passages of the run.
     """
-    tokenized = TokenizedTexts(texts)
     predictions = [
         {
             "id": qid.removeprefix(f"xor-tydi-{item.lang}-"),
             "lang": item.lang,
-            "ctxs": [texts[docid] for docid in _needed(run.get(qid, {}), tokenized)],
+            "ctxs": [texts.text(docid) for docid in _needed(run.get(qid, {}), texts)],
         }
         for qid, item in answers.items()
     ]

@@ -62,27 +62,50 @@ def test_the_command_prints_and_writes_the_comparison(folder):
     assert ["es", "12", "0.167", "1.000", "↑**"] in rows
     assert ["de", "12", "0.167", "0.167"] in rows
     assert ["mean", "0.167", "0.583"] in rows
-    assert "Wrote out/report.md\nWrote out/report.json\n" in result.stdout
+    assert (
+        "Wrote out/report.html\nWrote out/report.md\nWrote out/report.tex\nWrote out/report.json\n"
+        in result.stdout
+    )
     report = json.loads((folder / "out/report.json").read_text(), parse_constant=no_constant)
-    assert report["format"] == "qgdr-comparison/1"
+    assert report["format"] == "qgdr-comparison/2"
     assert report["systems"][0] == {
         "name": "weak",
         "files": ["weak.de.txt", "weak.es.txt"],
         "missing": [],
         "unjudged": [],
     }
-    assert report["significance"]["comparisons_per_metric"] == 3
+    assert report["significance"]["comparisons"]["recall@10"] == 3
     strong = report["results"]["recall@10"]["strong"]
     assert strong["languages"]["es"]["score"] == 1.0
-    assert strong["languages"]["de"] == {"score": 2 / 12, "difference": 0.0, "p": 1.0, "p_holm": 1.0}
-    assert (strong["mean"], strong["all"]["score"]) == (pytest.approx(7 / 12), pytest.approx(7 / 12))
+    assert strong["languages"]["de"]["score"] == 2 / 12
+    assert strong["languages"]["de"]["against_baseline"] == {
+        "difference": 0.0,
+        "interval": [0.0, 0.0],
+        "effect_size": 0.0,
+        "wins": 0,
+        "ties": 12,
+        "losses": 0,
+        "p": 1.0,
+        "p_holm": 1.0,
+        "p_randomisation": 1.0,
+        "p_randomisation_holm": 1.0,
+    }
+    assert strong["languages"]["es"]["against_baseline"]["wins"] == 10
+    assert (strong["mean"]["score"], strong["all"]["score"]) == (pytest.approx(7 / 12), pytest.approx(7 / 12))
     assert "| es | 12 | 0.167 | 1.000 ↑** |" in (folder / "out/report.md").read_text()
     assert (folder / "out/mine.txt").read_text() == "kept"
 
 
 def test_an_earlier_report_stays_unless_told_otherwise_and_comes_out_the_same(folder):
     assert qgdr(*ARGUMENTS, "--output", "out").exit_code == 0
-    names = ("report.md", "report.json")
+    names = (
+        "report.md",
+        "report.json",
+        "report.html",
+        "report.tex",
+        "figures/recall.svg",
+        "figures/recall.png",
+    )
     before = [(folder / "out" / name).read_bytes() for name in names]
     (folder / "out/report.md").write_text("edited by hand")
     refused = qgdr(*ARGUMENTS, "--output", "out")
@@ -105,6 +128,10 @@ def test_an_earlier_report_stays_unless_told_otherwise_and_comes_out_the_same(fo
         (("--run", "third=qrels.txt"), "qrels.txt:1: needs 6 columns"),
         (("--run", "third=."), ".: is a directory"),
         (("--topics", "qrels.txt"), "qrels.txt: its name tells no language"),
+        (("--answers", "none.jsonl"), "--answers needs --corpus"),
+        (("--answers", "none.jsonl", "--corpus", "none"), "none.jsonl: no such file"),
+        (("--metric", "r@2kt"), "r@2kt looks for answers in passages; give --answers"),
+        (("--xor-predictions",), "--xor-predictions needs --answers"),
         (("--output", "qrels.txt"), "qrels.txt: is a file, not a directory"),
         (("--output", "qrels.txt/out"), "qrels.txt/out: cannot be written"),
     ],
@@ -144,8 +171,8 @@ def test_what_was_missing_or_left_out_is_noted():
         "z": {"good": 1.0}
     }
     assert notes(compare(qrels, [system("s", hits)])) == [
-        "s has no hits for 3 judged queries (such as x-de-00); they count as zero.",
-        "s has hits for 1 query (such as z) without judgements, left out.",
+        "s has no hits for 3 queries (such as x-de-00); they count as zero.",
+        "s has hits for 1 query (such as z) without judgements or answers, left out.",
         "No passage is judged relevant to 1 query (such as x-de-99), which count as zero for every system.",
         "The language of 1 query is not known: row 'other', not part of the mean.",
     ]

@@ -2,117 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qgdr_pyserini.errors import QgdrError
-from qgdr_pyserini.evaluate.languages import UNKNOWN, group_queries
-from qgdr_pyserini.evaluate.metrics import DEFAULT_METRICS, check_metrics, score_queries
+from qgdr_pyserini.evaluate.answered import Answered, score_answers
+from qgdr_pyserini.evaluate.languages import group_queries
+from qgdr_pyserini.evaluate.metrics import DEFAULT_METRICS, check_metrics, is_answer_metric, score_queries
+from qgdr_pyserini.evaluate.results import ALL_QUERIES, Comparison, Coverage, QueryScores, SystemScores
 from qgdr_pyserini.evaluate.runs import System
-from qgdr_pyserini.evaluate.significance import holm, paired_p_value
+from qgdr_pyserini.evaluate.statistics import summarise
 from qgdr_pyserini.evaluate.trec import Qrels
 
-QueryScores = dict[str, dict[str, NDArray[np.float64]]]
-"""Scores by query, shape (queries,), by metric by system."""
-
-ALL_QUERIES = "all queries"
-"""The row behind the languages; no language can be called that."""
-
 
 @dataclass(frozen=True)
-class Score:
-    """One system's score over some queries.
+class _Family:
+    """Metrics that are measured on the same queries.
 
     Attributes
     ----------
-    mean
-        Mean over the queries.
-    difference
-        From the baseline's mean over the same queries; None for the baseline itself and where there is none.
-    p_value
-        Of the paired test against the baseline; None where ``difference`` is.
-    p_holm
-        The same, corrected for all comparisons of the metric.
+    metrics
+        Their names.
+    groups
+        Queries by language.
     """
 
-    mean: float
-    difference: float | None = None
-    p_value: float | None = None
-    p_holm: float | None = None
+    metrics: tuple[str, ...]
+    groups: dict[str, list[str]]
 
-
-@dataclass(frozen=True)
-class SystemScores:
-    """One system under one metric.
-
-    Attributes
-    ----------
-    languages
-        Score by language.
-    mean
-        Mean of the languages' scores, every language counting the same; queries without a language
-        are left out.
-    overall
-        Score over all queries, every query counting the same.
-    """
-
-    languages: dict[str, Score]
-    mean: float
-    overall: Score
-
-
-@dataclass(frozen=True)
-class Coverage:
-    """How a system's queries and the judged ones fit.
-
-    Attributes
-    ----------
-    name, files
-        The system.
-    missing
-        Judged queries without a hit; they count as zero.
-    unjudged
-        Queries with hits but without judgements; they are left out.
-    """
-
-    name: str
-    files: tuple[str, ...]
-    missing: tuple[str, ...]
-    unjudged: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """What a report tells.
-
-    Attributes
-    ----------
-    qrels
-        Where the judgements were read.
-    systems
-        In the order given.
-    baseline
-        Name of the system that the others are tested against; None with a single system.
-    queries
-        Number of judged queries by language.
-    without_relevant
-        Judged queries that no passage is relevant to; they count as zero for every system.
-    tests
-        Number of comparisons made under each metric, the family that Holm's correction is for.
-    results
-        Scores by system by metric.
-    """
-
-    qrels: str
-    systems: tuple[Coverage, ...]
-    baseline: str | None
-    queries: dict[str, int]
-    without_relevant: tuple[str, ...]
-    tests: int
-    results: dict[str, dict[str, SystemScores]]
+    @property
+    def qids(self) -> list[str]:
+        return [qid for group in self.groups.values() for qid in group]
 
 
 def compare(
@@ -121,26 +44,30 @@ def compare(
     metrics: Sequence[str] = DEFAULT_METRICS,
     *,
     qrels_file: str = "qrels",
+    answered: Answered | None = None,
     baseline: str | None = None,
     languages: Mapping[str, str] | None = None,
     only: Sequence[str] = (),
 ) -> Comparison:
-    """Score systems on the judged queries and test each against the baseline.
+    """Score systems on the gold's queries and test each against the baseline.
 
     Parameters
     ----------
     qrels
-        Judgements. Every judged query counts, zero where a system has no hit for it.
+        Judgements. Every judged query counts, zero where a system has no hit for it. May be empty if all
+        metrics look for answers.
     systems
         At least one, with names that differ.
     metrics
         Names that `check_metrics` takes.
     qrels_file
         What to call the judgements in errors and reports.
+    answered
+        Answers, for metrics that look for them; every question with answers counts likewise.
     baseline
         Name of one of the systems; the first one if None.
     languages
-        Language by qid where known for sure; for other queries the id decides.
+        Language by qid where known for sure; for other queries the answers or the id decides.
     only
         Compare in these languages alone.
 
@@ -152,30 +79,105 @@ def compare(
     Raises
     ------
     QgdrError
-        If a metric, the baseline or a language is unknown, a system shares no query with the
-        judgements, or no passage is judged relevant.
+        If a metric, the baseline or a language is unknown, a metric's gold is not given, a system shares
+        no query with the gold, or no passage is judged relevant.
     """
     metrics = check_metrics(metrics)
     baseline = _baseline(systems, baseline)
-    groups = group_queries(sorted(qrels), languages or {}, only)
-    qids = [qid for group in groups.values() for qid in group]
-    without_relevant = tuple(qid for qid in qids if max(qrels[qid].values()) < 1)
-    if len(without_relevant) == len(qids):
+    families = _families(qrels, answered, metrics, languages or {}, only)
+    judged = next((f.qids for f in families if not all(map(is_answer_metric, f.metrics))), [])
+    gold = list(dict.fromkeys(qid for family in families for qid in family.qids))
+    gold_file = qrels_file if judged or answered is None else answered.file
+    results: dict[str, dict[str, SystemScores]] = {}
+    by_query: dict[str, QueryScores] = {}
+    names = [system.name for system in systems]
+    without_relevant = _without_relevant(qrels, judged, qrels_file)
+    known = {*qrels, *(answered.answers if answered else ())}
+    coverage = tuple(_coverage(system, gold, known, gold_file) for system in systems)
+    for family in families:
+        scores = np.array([_score(family, system, qrels, answered) for system in systems])
+        results |= summarise(scores.transpose(2, 1, 0), _rows(family.groups), family.metrics, names, baseline)
+        by_query |= _by_query(family, names, scores)
+    rows = {metric: len(_rows(family.groups)) for family in families for metric in family.metrics}
+    return Comparison(
+        qrels=qrels_file if judged else None,
+        answers=answered.file if answered and any(map(is_answer_metric, metrics)) else None,
+        systems=coverage,
+        baseline=baseline if len(systems) > 1 else None,
+        queries=_counts(families),
+        without_relevant=without_relevant,
+        tests={metric: (len(systems) - 1) * rows[metric] for metric in metrics},
+        remarks=(
+            *(system.origin for system in systems if system.origin),
+            *(answered.remarks(metrics) if answered else ()),
+        ),
+        results={metric: results[metric] for metric in metrics},
+        by_query={metric: by_query[metric] for metric in metrics},
+    )
+
+
+def _families(
+    qrels: Qrels,
+    answered: Answered | None,
+    metrics: Sequence[str],
+    languages: Mapping[str, str],
+    only: Sequence[str],
+) -> list[_Family]:
+    """Sort metrics by the queries that they are measured on."""
+    members: dict[tuple[str, ...], list[str]] = {}
+    if answered is not None:
+        languages = {qid: item.lang for qid, item in answered.answers.items()} | dict(languages)
+    for metric in metrics:
+        if not is_answer_metric(metric):
+            qids = sorted(qrels)
+        elif answered is not None:
+            qids = sorted(answered.questions(metric))
+        else:
+            raise QgdrError(f"{metric} looks for answers in passages; give --answers FILE and --corpus PATH")
+        if not qids:
+            raise QgdrError(f"{metric} counts passages judged relevant; give --qrels FILE")
+        members.setdefault(tuple(qids), []).append(metric)
+    return [_Family(tuple(group), group_queries(qids, languages, only)) for qids, group in members.items()]
+
+
+def _without_relevant(qrels: Qrels, qids: Sequence[str], qrels_file: str) -> tuple[str, ...]:
+    without = tuple(qid for qid in qids if max(qrels[qid].values()) < 1)
+    if qids and len(without) == len(qids):
         raise QgdrError(
             f"{qrels_file}: judges no passage relevant to any of {len(qids)} queries (grade 1 or more)"
         )
-    coverage = tuple(_coverage(system, qrels, qids, qrels_file) for system in systems)
-    scores = {system.name: score_queries(qrels, system.run, qids, metrics) for system in systems}
-    rows = _rows(groups)
-    return Comparison(
-        qrels=qrels_file,
-        systems=coverage,
-        baseline=baseline if len(systems) > 1 else None,
-        queries={name: len(group) for name, group in groups.items()},
-        without_relevant=without_relevant,
-        tests=(len(systems) - 1) * len(rows),
-        results={metric: _compare_under(metric, scores, rows, baseline) for metric in metrics},
-    )
+    return without
+
+
+def _score(
+    family: _Family, system: System, qrels: Qrels, answered: Answered | None
+) -> list[NDArray[np.float64]]:
+    """Score a system's queries under each metric of a family."""
+    judging = [metric for metric in family.metrics if not is_answer_metric(metric)]
+    scores = score_queries(qrels, system.run, family.qids, judging) if judging else {}
+    for metric in family.metrics:
+        if answered is not None and is_answer_metric(metric):
+            scores[metric] = score_answers(answered, system.run, family.qids, metric)
+    return [scores[metric] for metric in family.metrics]
+
+
+def _by_query(family: _Family, names: Sequence[str], scores: NDArray[np.float64]) -> dict[str, QueryScores]:
+    """Label the scores, shape (systems, metrics, queries)."""
+    qids = tuple(family.qids)
+    languages = tuple(language for language, group in family.groups.items() for _ in group)
+    return {
+        metric: QueryScores(qids, languages, dict(zip(names, scores[:, place], strict=True)))
+        for place, metric in enumerate(family.metrics)
+    }
+
+
+def _counts(families: Sequence[_Family]) -> dict[str, int]:
+    """Count the gold's queries by language, over all families."""
+    queries: dict[str, set[str]] = {}
+    for family in families:
+        for language, group in family.groups.items():
+            queries.setdefault(language, set()).update(group)
+    return {language: len(group) for language, group in queries.items()}
 
 
 def _baseline(systems: Sequence[System], name: str | None) -> str:
@@ -185,15 +187,15 @@ def _baseline(systems: Sequence[System], name: str | None) -> str:
     return names[0] if name is None else name
 
 
-def _coverage(system: System, qrels: Qrels, qids: Sequence[str], qrels_file: str) -> Coverage:
-    if not system.run.keys() & set(qids):
+def _coverage(system: System, gold: Sequence[str], known: set[str], gold_file: str) -> Coverage:
+    if not system.run.keys() & set(gold):
         raise QgdrError(
-            f"{system.files[0]}: no query of system {system.name!r} is among those judged in {qrels_file}"
-            f" (the run has {next(iter(system.run))!r}, the judgements have {qids[0]!r});"
-            " give the judgements of the same collection"
+            f"{system.files[0]}: no query of system {system.name!r} is among those of {gold_file}"
+            f" (the run has {next(iter(system.run))!r}, the other file {gold[0]!r});"
+            " give the judgements or answers of the same collection"
         )
-    missing = tuple(qid for qid in qids if qid not in system.run)
-    unjudged = tuple(sorted(system.run.keys() - qrels.keys()))
+    missing = tuple(qid for qid in gold if qid not in system.run)
+    unjudged = tuple(sorted(system.run.keys() - known))
     return Coverage(system.name, system.files, missing, unjudged)
 
 
@@ -207,40 +209,3 @@ def _rows(groups: Mapping[str, Sequence[str]]) -> dict[str, slice]:
     if len(groups) > 1:
         rows[ALL_QUERIES] = slice(0, start)
     return rows
-
-
-def _compare_under(
-    metric: str, scores: QueryScores, rows: Mapping[str, slice], baseline: str
-) -> dict[str, SystemScores]:
-    """Score and test every system in every row; all tests together are one family."""
-    reference = scores[baseline][metric]
-    places = [(name, row) for name in scores if name != baseline for row in rows]
-    p_values = [paired_p_value(reference[rows[row]], scores[name][metric][rows[row]]) for name, row in places]
-    tested = dict(zip(places, zip(p_values, holm(p_values), strict=True), strict=True))
-    results = {}
-    for name in scores:
-        cells = dict(_cells(name, scores[name][metric], reference, rows, tested))
-        # With one language, all queries are that language's.
-        overall = cells.pop(ALL_QUERIES) if len(cells) > 1 else next(iter(cells.values()))
-        results[name] = SystemScores(cells, _mean_of_languages(cells), overall)
-    return results
-
-
-def _cells(
-    name: str,
-    scores: NDArray[np.float64],
-    reference: NDArray[np.float64],
-    rows: Mapping[str, slice],
-    tested: Mapping[tuple[str, str], tuple[float, float]],
-) -> Iterator[tuple[str, Score]]:
-    for row, queries in rows.items():
-        mean = float(np.mean(scores[queries]))
-        if (name, row) in tested:
-            yield row, Score(mean, mean - float(np.mean(reference[queries])), *tested[name, row])
-        else:
-            yield row, Score(mean)
-
-
-def _mean_of_languages(cells: Mapping[str, Score]) -> float:
-    means = [cell.mean for language, cell in cells.items() if language != UNKNOWN or len(cells) == 1]
-    return float(np.mean(means))

@@ -5,8 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from qgdr_pyserini.evaluate.compare import Comparison
-from qgdr_pyserini.evaluate.tables import LEGEND, Row, count, difference_rows, notes, score_rows
+from qgdr_pyserini.evaluate.results import Comparison
+from qgdr_pyserini.evaluate.tables import (
+    LEGEND,
+    Row,
+    count,
+    difference_rows,
+    how_tested,
+    notes,
+    score_rows,
+)
 
 # Asterisks and underscores in front of a space or the end open nothing: the marks stay as they are.
 _SPECIAL = re.compile(r"[\\|`\[]|<(?=\S)|[*_](?=[*_]*[^\s*_])")
@@ -41,8 +49,10 @@ def to_markdown(comparison: Comparison) -> str:
 
 
 def _setting(comparison: Comparison) -> Iterator[str]:
-    queries = count(sum(comparison.queries.values()), "judged query", "judged queries")
-    yield f"- Judgements: `{comparison.qrels}` ({queries})"
+    queries = count(sum(comparison.queries.values()), "query", "queries")
+    gold = {"judgements": comparison.qrels, "answers": comparison.answers}
+    files = ", ".join(f"{kind} `{file}`" for kind, file in gold.items() if file)
+    yield f"- Measured on: {queries}; {files}"
     for system in comparison.systems:
         yield f"- {_escape(system.name)}: {', '.join(f'`{file}`' for file in system.files)}"
     if comparison.baseline is not None:
@@ -52,14 +62,9 @@ def _setting(comparison: Comparison) -> Iterator[str]:
 def _differences(comparison: Comparison, names: Sequence[str]) -> Iterator[str]:
     if comparison.baseline is None:
         return
-    comparisons = count(comparison.tests, "comparison", "comparisons")
     yield f"## Differences from {_escape(comparison.baseline)}"
     yield ""
-    yield (
-        "In brackets the p-value of Student's t-test, paired by query and two-sided, after Holm's"
-        f" correction for the {comparisons} made under each metric: every system but the baseline, in every"
-        " language and, with several languages, over all queries."
-    )
+    yield _escape(how_tested(comparison))
     yield ""
     others = [name for name in names if name != comparison.baseline]
     yield from _tables("###", comparison, difference_rows, others)

@@ -18,9 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.evaluate.answer_recall import answer_cut
 from qgdr_pyserini.evaluate.trec import Qrels, Run
+from qgdr_pyserini.evaluate.xor_retrieve import token_budget
 
 DEFAULT_METRICS = ("recall@10", "ndcg@10", "mrr@10")
+ANSWER_METRICS = ("r@2kt", "r@5kt", "answer-recall@20")
 
 WITH_CUT = (
     "recall", "ndcg", "mrr", "map", "precision", "hit_rate", "hits", "f1", "dcg", "ndcg_burges", "dcg_burges",
@@ -39,7 +42,8 @@ def check_metrics(names: Iterable[str]) -> tuple[str, ...]:
     ----------
     names
         As ranx takes them: ``recall@10``, ``ndcg@10``, ``mrr@10``, ``map``, ``rbp.95``; ``-l2`` behind
-        a name counts grades from 2 as relevant. Upper case is taken as lower case.
+        a name counts grades from 2 as relevant. Beside these ``r@2kt``, ``r@5kt`` and ``answer-recall@20``,
+        which look for answers. Upper case is taken as lower case.
 
     Returns
     -------
@@ -49,7 +53,7 @@ def check_metrics(names: Iterable[str]) -> tuple[str, ...]:
     Raises
     ------
     QgdrError
-        If ranx has no such metric.
+        If there is no such metric.
 
     Examples
     --------
@@ -58,9 +62,14 @@ def check_metrics(names: Iterable[str]) -> tuple[str, ...]:
     """
     lowered = [name.lower() for name in names]
     for name in lowered:
-        if not _METRIC.fullmatch(name):
+        if not _METRIC.fullmatch(name) and not is_answer_metric(name):
             raise QgdrError(f"unknown metric {name!r}; {_nearest(name)}")
     return tuple(dict.fromkeys(lowered))
+
+
+def is_answer_metric(name: str) -> bool:
+    """Tell whether a metric looks for answers in passages, not for passages judged relevant."""
+    return token_budget(name) is not None or answer_cut(name) is not None
 
 
 def score_queries(
@@ -89,7 +98,7 @@ def score_queries(
     QgdrError
         If a metric has no value for a query (bpref without passages judged not relevant).
     """
-    ranx, typed_list = _import_ranx()
+    ranx, typed_list = import_ranx()
     # ranx takes its own Qrels and Run, or the lists of (id, score) rows that it turns these into. Rows made
     # here keep the order of the run, so that ties stay as they were broken; their ids are small integers, not
     # rounded hashes; and no dictionaries of strings are compiled and filled, which is most of ranx's time.
@@ -127,7 +136,7 @@ def _check_finite(metric: str, scores: NDArray[np.float64], qids: Sequence[str])
         )
 
 
-def _import_ranx() -> tuple[ModuleType, Any]:
+def import_ranx() -> tuple[ModuleType, Any]:
     """Import ranx and numba's list, also where nothing can be kept."""
     # ranx imports matplotlib, which tells of the font cache that it builds and nobody here needs.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
@@ -151,10 +160,11 @@ def _import_ranx() -> tuple[ModuleType, Any]:
 
 def _nearest(name: str) -> str:
     base, cut, rest = name.partition("@")
-    near = difflib.get_close_matches(base, [*WITH_CUT, *WITHOUT_CUT, "rbp"], n=3)
+    near = difflib.get_close_matches(base, [*WITH_CUT, *WITHOUT_CUT, "rbp", "answer-recall"], n=3)
     if not near:
         return (
-            f"there are {', '.join(f'{known}@K' for known in WITH_CUT)}, {', '.join(WITHOUT_CUT)} and rbp.95"
+            f"there are {', '.join(f'{known}@K' for known in WITH_CUT)}, {', '.join(WITHOUT_CUT)}, rbp.95,"
+            " r@2kt, r@5kt and answer-recall@K"
         )
     spelled = [_spell(known, cut, rest) for known in near]
     return f"did you mean {' or '.join(spelled)}?"

@@ -23,11 +23,14 @@ class System:
         Where its hits were read.
     run
         Score by docid by qid, hits in rank order (see `read_run`).
+    origin
+        How it came to be, in a sentence, if not by search alone.
     """
 
     name: str
     files: tuple[str, ...]
     run: Run
+    origin: str = ""
 
 
 def read_systems(options: Iterable[str]) -> list[System]:

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from qgdr_pyserini.evaluate.compare import ALL_QUERIES, Comparison, Score, SystemScores
+from qgdr_pyserini.evaluate.bootstrap import CONFIDENCE, RESAMPLES, Interval
 from qgdr_pyserini.evaluate.languages import UNKNOWN
+from qgdr_pyserini.evaluate.results import ALL_QUERIES, Comparison, Score, SystemScores
+from qgdr_pyserini.evaluate.significance import RANDOMISATIONS
 
 MEAN = "mean"
 LEGEND = "↑ better, ↓ worse than the baseline: * p < 0.05, ** p < 0.01 (paired t-test, Holm-corrected)"
+
+DIFFERENCE_HEAD = (
+    "language",
+    "system",
+    "difference [95 % interval]",
+    "effect size",
+    "won / tied / lost",
+    "p, t-test",
+    "p, randomisation",
+)
 
 Row = tuple[str, ...]
 
@@ -33,28 +45,42 @@ def score_rows(comparison: Comparison, metric: str, systems: Sequence[str]) -> l
     results = comparison.results[metric]
     heads = (f"{name} (baseline)" if name == comparison.baseline else name for name in systems)
     rows: list[Row] = [("language", "queries", *heads)]
-    for row, queries in _row_names(comparison):
+    for row in row_names(results[systems[0]]):
+        queries = _queries(results[systems[0]], row)
         rows.append((row, queries, *(_score_text(results[name], row) for name in systems)))
     return rows
 
 
 def difference_rows(comparison: Comparison, metric: str, systems: Sequence[str]) -> list[Row]:
-    """Lay out one metric's differences from the baseline as `score_rows` lays out scores.
+    """Lay out one metric's differences from the baseline: a heading, then a row for each language and system.
 
-    Each cell is a difference and its corrected p-value. The mean of the languages is not tested and has no
-    row.
+    Each row: language, system, difference with its interval, effect size, queries won, tied and lost, and the
+    corrected p-values of both tests. The mean of the languages has an interval and no test.
     """
     results = comparison.results[metric]
-    rows: list[Row] = [("language", *systems)]
-    for row, _ in _row_names(comparison):
-        if row != MEAN:
-            rows.append((row, *(_difference_text(_score(results[name], row)) for name in systems)))
+    rows: list[Row] = [DIFFERENCE_HEAD]
+    for row in row_names(results[systems[0]]):
+        for name in systems:
+            rows.append((row, name, *_difference_cells(results[name], row)))
     return rows
+
+
+def how_tested(comparison: Comparison) -> str:
+    """Say in prose how differences were tested and intervals made."""
+    counts = " or ".join(map(str, sorted(set(comparison.tests.values()))))
+    return (
+        "Paired by query. Both tests are two-sided: Student's t-test, which the marks follow, and Fisher's"
+        f" randomisation test with {RANDOMISATIONS:,} random swaps. Each is corrected after Holm for the"
+        f" {counts} comparisons made under a metric: every system but the baseline, in every language and,"
+        f" with several, over all queries. Intervals are {CONFIDENCE:.0%} percentile bootstrap intervals from"
+        f" {RESAMPLES:,} resamples of the queries, within each language for the mean of the languages. The"
+        " effect size is the mean difference in standard deviations of the differences."
+    )
 
 
 def notes(comparison: Comparison) -> list[str]:
     """Say what a reader has to know beside the scores: queries missing, left out or unanswerable."""
-    return [*_coverage_notes(comparison), *_query_notes(comparison)]
+    return [*_coverage_notes(comparison), *_query_notes(comparison), *comparison.remarks]
 
 
 def count(number: int, one: str, many: str) -> str:
@@ -68,44 +94,81 @@ def count(number: int, one: str, many: str) -> str:
     return f"{number:,} {one if number == 1 else many}"
 
 
-def _row_names(comparison: Comparison) -> Iterator[tuple[str, str]]:
-    """Yield rows with their numbers of queries; one language needs no rows that sum up."""
-    yield from ((name, str(queries)) for name, queries in comparison.queries.items())
-    if len(comparison.queries) > 1:
-        yield MEAN, ""
-        yield ALL_QUERIES, str(sum(comparison.queries.values()))
+def row_names(scores: SystemScores) -> list[str]:
+    """List a metric's rows: its languages, then, where there are several, `MEAN` and `ALL_QUERIES`."""
+    languages = list(scores.languages)
+    return [*languages, MEAN, ALL_QUERIES] if len(languages) > 1 else languages
 
 
-def _score(scores: SystemScores, row: str) -> Score:
+def score_of(scores: SystemScores, row: str) -> Score:
+    """Find the score in any row but `MEAN`."""
     return scores.overall if row == ALL_QUERIES else scores.languages[row]
 
 
+def mean_of(scores: SystemScores, row: str) -> float:
+    """Find the mean score in any row."""
+    return scores.mean.value if row == MEAN else score_of(scores, row).mean
+
+
+def mark(score: Score) -> str:
+    """Mark a difference from the baseline that is more than chance, as `LEGEND` explains.
+
+    Whether it is, Student's corrected test tells.
+    """
+    if score.against is None or score.against.p_holm >= 0.05:
+        return ""
+    return ("↑" if score.against.mean > 0 else "↓") + ("**" if score.against.p_holm < 0.01 else "*")
+
+
+def p_text(p_value: float) -> str:
+    """Write a p-value.
+
+    Examples
+    --------
+    >>> p_text(0.04567), p_text(1e-9)
+    ('0.046', '< 0.001')
+    """
+    return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"
+
+
+def _queries(scores: SystemScores, row: str) -> str:
+    return "" if row == MEAN else str(score_of(scores, row).queries)
+
+
 def _score_text(scores: SystemScores, row: str) -> str:
+    text = f"{mean_of(scores, row):.3f}"
+    return text if row == MEAN else f"{text} {mark(score_of(scores, row))}".rstrip()
+
+
+def _difference_cells(scores: SystemScores, row: str) -> Row:
     if row == MEAN:
-        return f"{scores.mean:.3f}"
-    score = _score(scores, row)
-    return f"{score.mean:.3f} {_mark(score)}".rstrip()
+        mean = scores.mean
+        return (_estimate(mean.difference, mean.difference_interval), "", "", "", "")
+    against = score_of(scores, row).against
+    if against is None:
+        return ("",) * 5
+    return (
+        _estimate(against.mean, against.interval),
+        "" if against.effect is None else f"{against.effect:+.2f}",
+        f"{against.wins} / {against.ties} / {against.losses}",
+        p_text(against.p_holm),
+        p_text(against.p_randomisation_holm),
+    )
 
 
-def _mark(score: Score) -> str:
-    if score.p_holm is None or score.difference is None or score.p_holm >= 0.05:
+def _estimate(value: float | None, interval: Interval | None) -> str:
+    if value is None or interval is None:
         return ""
-    return ("↑" if score.difference > 0 else "↓") + ("**" if score.p_holm < 0.01 else "*")
-
-
-def _difference_text(score: Score) -> str:
-    if score.p_holm is None or score.difference is None:
-        return ""
-    p_value = "p < 0.001" if score.p_holm < 0.001 else f"p = {score.p_holm:.3f}"
-    return f"{score.difference:+.3f} ({p_value})"
+    return f"{value:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"
 
 
 def _coverage_notes(comparison: Comparison) -> Iterator[str]:
     for system in comparison.systems:
         if system.missing:
-            yield f"{system.name} has no hits for {_some(system.missing, 'judged ')}; they count as zero."
+            yield f"{system.name} has no hits for {_some(system.missing)}; they count as zero."
         if system.unjudged:
-            yield f"{system.name} has hits for {_some(system.unjudged)} without judgements, left out."
+            queries = _some(system.unjudged)
+            yield f"{system.name} has hits for {queries} without judgements or answers, left out."
 
 
 def _query_notes(comparison: Comparison) -> Iterator[str]:
@@ -117,6 +180,6 @@ def _query_notes(comparison: Comparison) -> Iterator[str]:
         yield f"The language of {queries} is not known: row {UNKNOWN!r}, not part of the mean."
 
 
-def _some(qids: Sequence[str], kind: str = "") -> str:
+def _some(qids: Sequence[str]) -> str:
     """Write how many queries there are, and the first one."""
-    return f"{count(len(qids), f'{kind}query', f'{kind}queries')} (such as {qids[0]})"
+    return f"{count(len(qids), 'query', 'queries')} (such as {qids[0]})"

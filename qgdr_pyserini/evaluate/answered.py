@@ -1,0 +1,122 @@
+"""Questions with answers, and the texts in which metrics look for them."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qgdr_pyserini.collection.answers import Answers, read_answers
+from qgdr_pyserini.collection.corpus import read_corpus
+from qgdr_pyserini.errors import InputError, QgdrError
+from qgdr_pyserini.evaluate.answer_recall import answer_cut, score_answer_recall
+from qgdr_pyserini.evaluate.runs import System
+from qgdr_pyserini.evaluate.trec import Run
+from qgdr_pyserini.evaluate.words import has_sentence_model
+from qgdr_pyserini.evaluate.xor_retrieve import TokenizedTexts, score_budget, span_answers, token_budget
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The gold of metrics that look for answers.
+
+    Attributes
+    ----------
+    file
+        Where the answers were read.
+    answers
+        By qid.
+    texts
+        Text, without title, of every passage that a system lists, by docid.
+    """
+
+    file: str
+    answers: Mapping[str, Answers]
+    texts: Mapping[str, str]
+
+    @functools.cached_property
+    def tokenized(self) -> TokenizedTexts:
+        """The texts cut into words."""
+        return TokenizedTexts(self.texts)
+
+    def questions(self, metric: str) -> list[str]:
+        """List the questions that a metric is measured on.
+
+        Raises
+        ------
+        QgdrError
+            If there is none.
+        """
+        spans = token_budget(metric) is not None
+        qids = [qid for qid, item in self.answers.items() if (span_answers(item) if spans else item.answers)]
+        if not qids:
+            raise QgdrError(f"{self.file}: no question has an answer that {metric} could look for")
+        return qids
+
+    def remarks(self, metrics: Iterable[str]) -> tuple[str, ...]:
+        """Say which questions are left out, and where counting words is not exactly NLTK's."""
+        remarks = []
+        for metric in metrics:
+            spans = token_budget(metric) is not None
+            skipped = len(self.answers) - len(self.questions(metric)) if spans or answer_cut(metric) else 0
+            if skipped:
+                what = "answer but yes or no" if spans else "answer"
+                questions = "question" if skipped == 1 else "questions"
+                remarks.append(f"{metric} leaves out {skipped:,} {questions} without any {what}.")
+        if any(token_budget(metric) for metric in metrics) and not has_sentence_model():
+            remarks.append(
+                "Tokens were counted without NLTK's sentence model, so about 1 in 5,000 may differ from the"
+                " official count; for the exact one run: python -m nltk.downloader punkt_tab"
+            )
+        return tuple(remarks)
+
+
+def read_answered(
+    answers: str | os.PathLike[str], corpus: str | os.PathLike[str], systems: Iterable[System]
+) -> Answered:
+    """Read answers, and from the corpus the passages that systems list.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read, there is no question, or the corpus lacks a passage.
+    """
+    found = read_answers(answers)
+    if not found:
+        raise InputError("holds no questions; needs lines of {id, lang, answers}", answers)
+    texts = {docid: passage for docid, (_, passage) in read_passages(corpus, systems).items()}
+    return Answered(os.fspath(answers), found, texts)
+
+
+def read_passages(corpus: str | os.PathLike[str], systems: Iterable[System]) -> dict[str, tuple[str, str]]:
+    """Read title and text of every passage that a system lists, by docid.
+
+    Raises
+    ------
+    InputError
+        If the corpus cannot be read or lacks one.
+    """
+    wanted = {docid: system for system in systems for hits in system.run.values() for docid in hits}
+    found = {item.docid: (item.title, item.text) for item in read_corpus(corpus) if item.docid in wanted}
+    for docid, system in wanted.items():
+        if docid not in found:
+            raise InputError(
+                f"has no passage {docid!r}, which {system.files[0]} lists; give the corpus that was searched",
+                corpus,
+            )
+    return found
+
+
+def score_answers(answered: Answered, run: Run, qids: list[str], metric: str) -> NDArray[np.float64]:
+    """Score a run under a metric that looks for answers; shape (questions,)."""
+    budget = token_budget(metric)
+    if budget is not None:
+        return score_budget(run, qids, answered.answers, answered.tokenized, budget)
+    cut = answer_cut(metric)
+    if cut is None:
+        raise ValueError(f"{metric} does not look for answers")
+    return score_answer_recall(run, qids, answered.answers, answered.texts, cut)

@@ -1,0 +1,103 @@
+"""Fusion: several systems' hits merged by ranx into one more system."""
+
+from __future__ import annotations
+
+import difflib
+import warnings
+from collections.abc import Iterable, Sequence
+
+from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.evaluate.metrics import import_ranx
+from qgdr_pyserini.evaluate.runs import System
+from qgdr_pyserini.evaluate.trec import Run, rank_hits
+
+BY_RANK = ("rrf", "isr", "log_isr", "logn_isr", "bordafuse")
+BY_SCORE = ("sum", "mnz", "anz", "max", "min", "med")
+"""These add up scores, which are brought to 0..1 for each query first (min-max)."""
+
+
+def add_fused(systems: Sequence[System], options: Iterable[str]) -> list[System]:
+    """Fuse systems as ``--fuse`` says.
+
+    Parameters
+    ----------
+    systems
+        What can be fused.
+    options
+        ``[NAME=]METHOD[:SYSTEM,SYSTEM...]``; METHOD is one of `BY_RANK` or `BY_SCORE`. Without a name the
+        system is called METHOD, without systems all given ones are fused.
+
+    Returns
+    -------
+    list of System
+        The systems given, then the fused ones.
+
+    Raises
+    ------
+    QgdrError
+        If a method or system is unknown, a name is taken, or there are fewer than two systems to fuse.
+    """
+    found = list(systems)
+    for option in options:
+        name, method, members = _parse(option, systems)
+        if name in [system.name for system in found]:
+            raise QgdrError(f"--fuse {option!r}: there is a system {name!r} already; say NAME={option}")
+        found.append(fuse(name, method, members))
+    return found
+
+
+def fuse(name: str, method: str, systems: Sequence[System]) -> System:
+    """Fuse systems; parameters as in `add_fused`.
+
+    Hits with equal fused scores are ordered as trec_eval does, by docid.
+
+    Parameters
+    ----------
+    name
+        What to call the result.
+    method
+        One of `BY_RANK` or `BY_SCORE`.
+    systems
+        At least two. One without hits for a query has no say in it.
+
+    Returns
+    -------
+    System
+        With the hits of all.
+    """
+    ranx, _ = import_ranx()
+    qids = sorted({qid for system in systems for qid in system.run})
+    runs = [ranx.Run(_prepared(system.run, qids, method), name=system.name) for system in systems]
+    norm = "min-max" if method in BY_SCORE else None
+    with warnings.catch_warnings():
+        # While compiling, numba remarks on integer casts inside ranx.
+        warnings.simplefilter("ignore")
+        fused = ranx.fuse(runs, norm=norm, method=method).to_dict()
+    run = {qid: rank_hits({docid: float(score) for docid, score in fused[qid].items()}) for qid in qids}
+    names = ", ".join(system.name for system in systems)
+    files = tuple(dict.fromkeys(file for system in systems for file in system.files))
+    return System(name, files, run, f"{name} is fused from {names} by ranx ({method}).")
+
+
+def _prepared(run: Run, qids: Iterable[str], method: str) -> Run:
+    """Give every query to ranx, and where ranks count, scores that its sorting cannot mix up."""
+    hits = {qid: run.get(qid, {}) for qid in qids}
+    if method in BY_SCORE:
+        return hits
+    return {qid: {docid: float(-rank) for rank, docid in enumerate(ranking)} for qid, ranking in hits.items()}
+
+
+def _parse(option: str, systems: Sequence[System]) -> tuple[str, str, list[System]]:
+    named, equals, rest = option.partition("=")
+    method, colon, listed = (rest if equals else option).partition(":")
+    if method not in (*BY_RANK, *BY_SCORE):
+        near = difflib.get_close_matches(method, (*BY_RANK, *BY_SCORE), n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join((*BY_RANK, *BY_SCORE))}"
+        raise QgdrError(f"--fuse {option!r}: unknown method {method!r}; {hint}")
+    by_name = {system.name: system for system in systems}
+    names = list(dict.fromkeys(listed.split(","))) if colon else list(by_name)
+    if unknown := [name for name in names if name not in by_name]:
+        raise QgdrError(f"--fuse {option!r}: {unknown[0]!r} is none of the systems: {', '.join(by_name)}")
+    if len(names) < 2:
+        raise QgdrError(f"--fuse {option!r}: needs two systems or more; give another --run")
+    return (named.strip() if equals else "") or method, method, [by_name[name] for name in names]

@@ -1,0 +1,98 @@
+"""Tests, intervals and effect sizes: against scipy, by hand, and under the null hypothesis."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import bootstrap, permutation_test
+
+from qgdr_pyserini.evaluate import bootstrap as bootstrap_module
+from qgdr_pyserini.evaluate import significance
+from qgdr_pyserini.evaluate.bootstrap import intervals, resampled_means
+from qgdr_pyserini.evaluate.significance import RANDOMISATIONS, randomisation_p_values
+from qgdr_pyserini.evaluate.statistics import effect_size, summarise
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.sampled_from([-1.0, -0.5, 0.0, 0.1, 1.0]), min_size=1, max_size=8))
+def test_few_queries_are_tested_exactly(differences):
+    observed = abs(sum(differences))
+    swaps = [
+        abs(sum(sign * d for sign, d in zip(signs, differences, strict=True)))
+        for signs in itertools.product((1, -1), repeat=len(differences))
+    ]
+    expected = sum(swap >= observed - 1e-9 for swap in swaps) / len(swaps)
+    assert randomisation_p_values(np.array(differences)[:, None]).tolist() == [expected]
+
+
+def test_many_queries_are_tested_as_scipy_does_and_alike_each_time():
+    random = np.random.default_rng(1)
+    differences = random.choice([-1.0, -0.5, 0.0, 0.5, 1.0], (300, 3)) + np.array([0, 0.05, 0.3])
+    p_values = randomisation_p_values(differences)
+    expected = permutation_test(
+        (differences, np.zeros_like(differences)),
+        lambda x, y, axis: np.mean(x - y, axis=axis),
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=10_000,
+        rng=2,
+    ).pvalue
+    assert p_values == pytest.approx(expected, abs=0.02)
+    assert p_values[2] == 1 / (RANDOMISATIONS + 1)
+    assert randomisation_p_values(differences).tolist() == p_values.tolist()
+
+
+def test_intervals_are_scipys_percentile_intervals():
+    values = np.random.default_rng(3).random((200, 2)) ** 3
+    found = intervals(resampled_means(values))
+    for column, interval in zip(values.T, found, strict=True):
+        scipys = bootstrap((column,), np.mean, method="percentile", n_resamples=5_000, rng=4)
+        assert interval == pytest.approx(scipys.confidence_interval, abs=0.005)
+        assert interval.low < column.mean() < interval.high
+
+
+def test_effect_sizes():
+    assert effect_size(np.array([0.0, 0.0])) == 0.0
+    assert effect_size(np.array([0.5, 0.5])) is None
+    assert effect_size(np.array([1.0, -1.0, 1.0])) == pytest.approx((1 / 3) / np.std([1, -1, 1], ddof=1))
+
+
+def test_the_mean_of_languages_has_an_interval_from_resampling_each():
+    scores = np.random.default_rng(5).random((120, 1, 2))
+    scores[100:, :, 1] += 1
+    rows = {"de": slice(0, 100), "es": slice(100, 120), "all queries": slice(0, 120)}
+    mean = summarise(scores, rows, ["m"], ["a", "b"], "a")["m"]["b"].mean
+    differences = scores[:, 0, 1] - scores[:, 0, 0]
+    assert mean.difference == pytest.approx((differences[:100].mean() + differences[100:].mean()) / 2)
+    error = np.sqrt(differences[:100].var(ddof=1) / 100 + differences[100:].var(ddof=1) / 20) / 2
+    assert mean.difference_interval.high - mean.difference_interval.low == pytest.approx(
+        3.92 * error, rel=0.15
+    )
+
+
+def test_alike_systems_are_told_apart_no_more_often_than_the_level(monkeypatch):
+    """200 comparisons under the null hypothesis: three systems, two languages, nothing to be found.
+
+    A family in which anything is significant at 0.05 counts as an error; of 200, no more than 5 % are
+    expected, and more than 19 come by chance with a probability below 0.005.
+    """
+    monkeypatch.setattr(significance, "RANDOMISATIONS", 1_000)
+    monkeypatch.setattr(bootstrap_module, "RESAMPLES", 10)
+    random = np.random.default_rng(6)
+    rows = {"de": slice(0, 30), "es": slice(30, 60), "all queries": slice(0, 60)}
+    errors = {"p_holm": 0, "p_randomisation_holm": 0}
+    for _ in range(200):
+        difficulty = random.beta(0.5, 0.5, (60, 1, 1))
+        scores = (random.random((60, 1, 3)) < difficulty) / random.integers(1, 11, (60, 1, 3))
+        found = summarise(scores, rows, ["mrr"], ["a", "b", "c"], "a")["mrr"]
+        tests = [
+            score.against
+            for name in ("b", "c")
+            for score in (*found[name].languages.values(), found[name].overall)
+        ]
+        for kind in errors:
+            errors[kind] += min(getattr(test, kind) for test in tests) < 0.05
+    assert max(errors.values()) <= 19
+    assert min(errors.values()) > 0

@@ -1,0 +1,53 @@
+"""Scores are those of trec_eval, as ir_measures gives them through pytrec_eval."""
+
+import ir_measures
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ir_measures import AP, RR, P, R, nDCG
+
+from qgdr_pyserini.evaluate.metrics import score_queries
+from qgdr_pyserini.evaluate.trec import rank_hits, read_run
+
+# RR without a cut: for RR@10 ir_measures asks another engine, which breaks ties the other way round.
+MEASURES = {
+    "ndcg@10": nDCG @ 10,
+    "ndcg": nDCG,
+    "map": AP,
+    "mrr": RR,
+    "recall@10": R @ 10,
+    "recall@100": R @ 100,
+    "precision@5": P @ 5,
+}
+DOCIDS = st.sampled_from([f"d{number}" for number in range(30)])
+QIDS = st.sampled_from([f"q{number}" for number in range(6)])
+QRELS = st.dictionaries(QIDS, st.dictionaries(DOCIDS, st.integers(-1, 3), min_size=1), min_size=1)
+SCORES = st.sampled_from([-1.0, 0.0, 0.25, 0.5, 2.0]) | st.floats(-100, 100, width=32)
+RUNS = st.dictionaries(QIDS, st.dictionaries(DOCIDS, SCORES, min_size=1, max_size=25))
+
+
+@settings(max_examples=60, deadline=None)
+@given(QRELS, RUNS)
+def test_scores_equal_trec_eval_on_ties_missing_empty_and_unjudged(qrels, run):
+    qids = sorted(qrels)
+    scores = score_queries(qrels, {qid: rank_hits(hits) for qid, hits in run.items()}, qids, list(MEASURES))
+    expected = {(name, qid): 0.0 for name in MEASURES for qid in qids}
+    names = {measure: name for name, measure in MEASURES.items()}
+    for query, measure, value in ir_measures.iter_calc(list(MEASURES.values()), qrels, run):
+        expected[names[measure], query] = value
+    found = {(name, qid): value for name in MEASURES for qid, value in zip(qids, scores[name], strict=True)}
+    assert found == pytest.approx(expected, abs=1e-4)
+
+
+def test_files_are_read_and_ranked_as_trec_eval_does(tmp_path):
+    lines = [f"q{q} Q0 d{d} 1 {(d * 7 + q) % 4} tag\n" for q in range(9) for d in range(40)]
+    (tmp_path / "run.txt").write_text("".join(lines))
+    qrels = {f"q{q}": {f"d{d}": (d + q) % 5 - 1 for d in range(0, 40, 3)} for q in range(10)}
+    scores = score_queries(qrels, read_run(tmp_path / "run.txt"), sorted(qrels), list(MEASURES))
+    run = list(ir_measures.read_trec_run(str(tmp_path / "run.txt")))
+    expected = dict.fromkeys(MEASURES.values(), 0.0)
+    for _, measure, value in ir_measures.iter_calc(list(MEASURES.values()), qrels, run):
+        expected[measure] += value
+    # Summed, since the run lacks one of the ten queries.
+    found = {measure: scores[name].sum() for name, measure in MEASURES.items()}
+    assert found == pytest.approx(expected, abs=1e-4)

@@ -39,10 +39,13 @@ class DualEncoder(torch.nn.Module):
 
     Examples
     --------
-    >>> encoder = DualEncoder.from_pretrained(find_encoder("qgdr"))  # doctest: +SKIP
-    >>> query = encoder.encode_queries(["Wo entspringt die Donau?"])  # doctest: +SKIP
-    >>> passage = encoder.encode_passages(["It rises in the Black Forest."], ["Danube"])  # doctest: +SKIP
-    >>> score = (query @ passage.T).item()  # doctest: +SKIP
+    >>> from qgdr_pyserini.model.registry import find_encoder
+    >>> encoder = DualEncoder.from_pretrained(find_encoder("qgdr"))
+    >>> query = encoder.encode_queries(["Wo entspringt die Donau?"])
+    >>> texts = ["It rises in the Black Forest.", "It is a bridge in San Francisco."]
+    >>> scores = query @ encoder.encode_passages(texts, ["Danube", "Golden Gate Bridge"]).T
+    >>> bool(scores[0, 0] > scores[0, 1])
+    True
     """
 
     def __init__(

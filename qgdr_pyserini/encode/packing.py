@@ -39,8 +39,8 @@ class PackedLinear(nn.Module):
 
 
 def pack(model: nn.Module) -> None:
-    """Replace a model's linear layers by packed ones, in place, where this torch can."""
-    if not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+    """Replace a model's linear layers by packed ones, in place, where this torch and this CPU can."""
+    if not hasattr(torch.ops.mkldnn, "_linear_pointwise") or not _multiplies_bf16():
         return
     for parent in list(model.modules()):
         fused = _has_gelu(parent)
@@ -49,6 +49,11 @@ def pack(model: nn.Module) -> None:
                 setattr(parent, name, PackedLinear(child, gelu=fused))
         if fused:
             parent.intermediate_act_fn = nn.Identity()
+
+
+def _multiplies_bf16() -> bool:
+    supported = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
+    return supported is not None and bool(supported())
 
 
 def _has_gelu(module: Any) -> bool:

@@ -35,3 +35,8 @@ class InputError(QgdrError):
         super().__init__(f"{where}: {message}")
         self.path = os.fspath(path)
         self.line = line
+
+
+def first_line(error: Exception) -> str:
+    """Shorten another library's error to what fits into one of ours."""
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

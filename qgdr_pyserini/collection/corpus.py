@@ -43,7 +43,18 @@ class Passage:
     @property
     def contents(self) -> str:
         """Title and text as Pyserini indexes them: two lines, or the text alone."""
-        return f"{self.title}\n{self.text}" if self.title else self.text
+        return join_title(self.title, self.text)
+
+
+def join_title(title: str, text: str) -> str:
+    r"""Put a title on a line of its own before a text; an empty one is left out.
+
+    Examples
+    --------
+    >>> join_title("Danube", "It rises in …"), join_title("", "It rises in …")
+    ('Danube\nIt rises in …', 'It rises in …')
+    """
+    return f"{title}\n{text}" if title else text
 
 
 def read_corpus(path: str | os.PathLike[str]) -> Iterator[Passage]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from qgdr_pyserini.errors import InputError, QgdrError
+from qgdr_pyserini.errors import InputError, QgdrError, first_line
 
 HubLoader = Callable[[str, str | None], Iterable[Mapping[str, Any]]]
 """Takes a data set's name and configuration, gives the rows of its validation split."""
@@ -78,9 +78,8 @@ def load_squad_from_hub(name: str, configuration: str | None, load: HubLoader) -
         raise QgdrError(f"{label}: not in SQuAD's form ({type(error).__name__}: {error})") from None
     except Exception as error:
         # `datasets` and what it fetches with raise a dozen unrelated types when the network is absent.
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise QgdrError(
-            f"{label}: cannot be loaded from the Hugging Face hub ({reason}); "
+            f"{label}: cannot be loaded from the Hugging Face hub ({first_line(error)}); "
             "check the network, or give --source DIR with the original files"
         ) from error
 

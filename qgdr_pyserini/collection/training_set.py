@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from qgdr_pyserini.collection.corpus import join_title
 from qgdr_pyserini.collection.jsonl import read_objects
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.files import read_lines
@@ -19,6 +20,11 @@ class TrainingPassage(NamedTuple):
     title: str
     text: str
     source: str
+
+    @property
+    def contents(self) -> str:
+        """Title and text as a corpus has them."""
+        return join_title(self.title, self.text)
 
 
 class TrainingQuery(NamedTuple):

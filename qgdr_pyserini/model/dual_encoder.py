@@ -16,7 +16,8 @@ import torch
 import transformers
 from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.collection.corpus import join_title
+from qgdr_pyserini.errors import QgdrError, first_line
 from qgdr_pyserini.files import atomic_text
 from qgdr_pyserini.model.config import EncoderConfig
 from qgdr_pyserini.model.loading import ModelSource, load_model
@@ -81,8 +82,7 @@ class DualEncoder(torch.nn.Module):
             model = AutoModel.from_pretrained(path, dtype=torch.float32, local_files_only=True)
             tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
         except Exception as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise QgdrError(f"{path}: cannot be loaded as an encoder ({reason})") from error
+            raise QgdrError(f"{path}: cannot be loaded as an encoder ({first_line(error)})") from error
         encoder = cls(model, tokenizer, config).eval()
         encoder.folder = path
         return encoder.to_device(device)
@@ -108,7 +108,7 @@ class DualEncoder(torch.nn.Module):
         try:
             return self.to(torch.device(device))
         except (RuntimeError, AssertionError) as error:
-            raise QgdrError(f"device {device!r} cannot be used ({str(error).splitlines()[0]})") from None
+            raise QgdrError(f"device {device!r} cannot be used ({first_line(error)})") from None
 
     def save_pretrained(self, folder: str | os.PathLike[str], dtype: torch.dtype | None = None) -> None:
         """Write a folder that `AutoModel`, sentence-transformers and `from_pretrained` load.
@@ -225,8 +225,7 @@ class DualEncoder(torch.nn.Module):
     ) -> list[list[int]]:
         """Turn passages into token numbers, as `encode_passages` does; see there for the parameters."""
         if titles is not None:
-            pairs = zip(titles, texts, strict=True)
-            texts = [f"{title}\n{text}" if title else text for title, text in pairs]
+            texts = [join_title(title, text) for title, text in zip(titles, texts, strict=True)]
         texts = [self.config.passage_prefix + text for text in texts]
         return self._tokens(texts, max_length or self.config.passage_max_length)
 

@@ -11,7 +11,7 @@ import transformers
 from pydantic import Field, model_validator
 from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.errors import QgdrError, first_line
 from qgdr_pyserini.settings import Settings
 
 Module = TypeVar("Module", bound=torch.nn.Module)
@@ -131,8 +131,3 @@ def _configuration(
     if known.is_encoder_decoder:
         given.setdefault("decoder_start_token_id", given.get("bos_token_id", given["pad_token_id"]))
     return AutoConfig.for_model(**given)
-
-
-def first_line(error: Exception) -> str:
-    """Shorten another library's error to what fits into one of ours."""
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -6,9 +6,9 @@ from typing import Any
 
 from transformers import AutoConfig
 
-from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.errors import QgdrError, first_line
 from qgdr_pyserini.model.cross_encoder import CrossEncoder
-from qgdr_pyserini.model.loading import ModelSource, Precision, first_line, place
+from qgdr_pyserini.model.loading import ModelSource, Precision, place
 from qgdr_pyserini.model.query_generator import QueryGenerator
 
 

@@ -19,7 +19,6 @@ from qgdr_pyserini.train.pairs import (
     PairSource,
     QueryPairs,
     TranslationPairs,
-    contents,
 )
 from qgdr_pyserini.train.recipe import ContrastiveSettings, Recipe, SourceSettings
 
@@ -74,7 +73,7 @@ def train_bag(
         _sources(data, settings),
         tokenizer,
         (student.query_max_length, student.passage_max_length),
-        [contents(row) for row in data.passages.values()],
+        [row.contents for row in data.passages.values()],
         settings.steps,
         recipe.seed,
     )

@@ -10,7 +10,6 @@ import torch
 
 from qgdr_pyserini.collection.training_set import TrainingQuery, TrainingSet
 from qgdr_pyserini.model.dual_encoder import DualEncoder
-from qgdr_pyserini.train.pairs import contents
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ def recall_by_language(
     """
     docids = list(data.passages)
     place = {docid: i for i, docid in enumerate(docids)}
-    passages = torch.from_numpy(encoder.encode_passages([contents(data.passages[d]) for d in docids]))
+    passages = torch.from_numpy(encoder.encode_passages([data.passages[d].contents for d in docids]))
     found: dict[str, list[float]] = defaultdict(list)
     for start in range(0, len(queries), 1024):
         rows = queries[start : start + 1024]

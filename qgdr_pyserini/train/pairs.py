@@ -8,6 +8,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
+from qgdr_pyserini.collection.corpus import join_title
 from qgdr_pyserini.collection.training_set import TrainingPassage, TrainingQuery, Translation
 from qgdr_pyserini.train.code_switching import CodeSwitcher
 
@@ -70,7 +71,7 @@ class QueryPairs:
     def draw(self, size: int, rng: np.random.Generator) -> list[Pair]:
         """Draw ``size`` pairs with replacement."""
         rows = self._queries.draw(size, rng)
-        return [Pair(row.query, contents(self._passages[row.docid]), row.docid) for row in rows]
+        return [Pair(row.query, self._passages[row.docid].contents, row.docid) for row in rows]
 
 
 class TranslationPairs:
@@ -112,7 +113,7 @@ class CropPairs:
         length = min(int(rng.integers(self._shortest, self._longest + 1)), len(words))
         start = int(rng.integers(len(words) - length + 1))
         rest = words if rng.random() < self._keep else words[:start] + words[start + length :]
-        text = f"{passage.title}\n{' '.join(rest)}"
+        text = join_title(passage.title, " ".join(rest))
         return Pair(" ".join(words[start : start + length]), text, passage.docid)
 
 
@@ -127,8 +128,3 @@ class CodeSwitchedPairs:
         """Draw ``size`` pairs with replacement."""
         pairs = self._english.draw(size, rng)
         return [pair._replace(query=self._switcher.switch(pair.query, rng)) for pair in pairs]
-
-
-def contents(passage: TrainingPassage) -> str:
-    """Join title and text as a corpus does."""
-    return f"{passage.title}\n{passage.text}" if passage.title else passage.text

@@ -81,7 +81,7 @@ def learn_vocabulary(
 def _sample(data: TrainingSet, lines: int, seed: int) -> Iterator[str]:
     rng = random.Random(seed)
     for passage in data.passages.values():
-        yield f"{passage.title}\n{passage.text}"
+        yield passage.contents
     # Passages and English queries are English enough: the English sides of translations, many of
     # them repeated in every language, would crowd out the other languages.
     queries = [Translation(row.lang, row.query, "", row.source) for row in data.queries]

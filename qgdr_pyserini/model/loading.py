@@ -18,7 +18,12 @@ Module = TypeVar("Module", bound=torch.nn.Module)
 Precision = Literal["fp32", "bf16"]
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
-_SPECIAL_TOKENS = ("pad_token_id", "bos_token_id", "eos_token_id")
+# A BERT's tokenizer calls the ends of a text otherwise.
+_SPECIAL_TOKENS = {
+    "pad_token_id": "pad_token_id",
+    "bos_token_id": "cls_token_id",
+    "eos_token_id": "sep_token_id",
+}
 
 
 class ModelSource(Settings):
@@ -126,8 +131,18 @@ def _configuration(
             nearest = difflib.get_close_matches(key, keys, n=1)
             hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
             raise QgdrError(f"configuration: {kind} has no key {key!r}{hint}")
-    ids = {name: getattr(tokenizer, name) for name in _SPECIAL_TOKENS if getattr(tokenizer, name) is not None}
+    ids = _special_tokens(tokenizer)
     given = {"vocab_size": len(tokenizer), **ids, **options, **values}
     if known.is_encoder_decoder:
         given.setdefault("decoder_start_token_id", given.get("bos_token_id", given["pad_token_id"]))
     return AutoConfig.for_model(**given)
+
+
+def _special_tokens(tokenizer: PreTrainedTokenizerBase) -> dict[str, int]:
+    found = {}
+    for name, other in _SPECIAL_TOKENS.items():
+        token = getattr(tokenizer, name)
+        token = getattr(tokenizer, other) if token is None else token
+        if token is not None:
+            found[name] = token
+    return found

@@ -181,7 +181,7 @@ def tevatron_folder(tmp_path):
             lang,
         )
         for i, passage in enumerate(passages)
-        for lang, query in (("de", "Wo entspringt {}?"), ("zh", "{}发源于哪里？"))
+        for lang, query in (("en", "In which mountains does the {} rise?"), ("zh", "{}发源于哪里？"))
     ]
     write_candidates(folder / "train.jsonl.gz", rows)
     write_corpus(folder / "corpus.jsonl.gz", passages)
@@ -214,7 +214,7 @@ def test_checkpoints_in_hub_layouts_go_through_the_paper_scale_recipe(
     assert encoder.config.pooling == "cls"
     assert encoder.encode_queries(["Wo entspringt die Donau?"]).shape == (1, 32)
     mined = list(read_candidates(tmp_path / "run" / "0-mine" / "mined.jsonl.gz"))
-    assert all(row.negatives for row in mined if row.lang == "de")
+    assert all(row.negatives for row in mined if row.lang == "en")
 
 
 def test_a_corpus_is_searched_block_by_block(tiny_encoder, tmp_path):

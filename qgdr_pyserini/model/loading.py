@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -75,9 +77,8 @@ def load_model(
         If there is no such checkpoint, its files are damaged, the configuration has a key that its
         type does not know, or the tokenizer has more tokens than the model.
     """
-    transformers.utils.logging.disable_progress_bar()
     tokenizer = load_tokenizer(source.tokenizer or source.checkpoint)
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), _quiet():
         torch.manual_seed(seed)
         if source.configuration:
             model = auto_model.from_config(_configuration(source.configuration, tokenizer, options))
@@ -89,6 +90,19 @@ def load_model(
             f"the model {model.config.vocab_size:,}; they do not belong together"
         )
     return model.float(), tokenizer
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep from stderr which heads a checkpoint has too many or too few: the caller knows what it needs."""
+    logging = transformers.utils.logging
+    logging.disable_progress_bar()
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 def load_tokenizer(name: str) -> PreTrainedTokenizerBase:

@@ -110,6 +110,7 @@ def _learn(lines: Iterator[str], size: int) -> list[tuple[str, float]]:
             model_type="unigram",
             # Ours take the places of sentencepiece's own three.
             vocab_size=size - len(_SPECIAL) + 3,
+            hard_vocab_limit=False,  # little text gives fewer subwords, which is no reason to stop
             character_coverage=0.9998,
             normalization_rule_name="identity",
             remove_extra_whitespaces=False,

@@ -113,12 +113,9 @@ def test_stages_of_another_run_are_reused_where_they_come_out_the_same(
     whole, slice_folder, recipe_file, tmp_path
 ):
     other, _ = whole
-    done = run(
-        command(
-            recipe_file, slice_folder, tmp_path / "run", "--reuse", other, "--set", "distillation.beta=1.0"
-        )
-    )
-    assert done.returncode == 0, done.stderr
+    more = ["--reuse", other, "--set", "distillation.beta=1.0"]
+    done = CliRunner().invoke(main, command(recipe_file, slice_folder, tmp_path / "run", *more)[3:])
+    assert done.exit_code == 0, done.stderr
     lines = done.stderr.splitlines()
     for stage in STAGES[: STAGES.index("1-distil")]:
         assert f"{stage}: taken from {other}" in lines
@@ -208,8 +205,10 @@ def test_checkpoints_in_hub_layouts_go_through_the_paper_scale_recipe(
         },
     }
     overrides = [item for key, value in settings.items() for item in ("--set", f"{key}={value}")]
-    done = run(command("qgdr-xor-tydi", tevatron_folder, tmp_path / "run", *overrides))
-    assert done.returncode == 0, done.stderr
+    done = CliRunner().invoke(
+        main, command("qgdr-xor-tydi", tevatron_folder, tmp_path / "run", *overrides)[3:]
+    )
+    assert done.exit_code == 0, done.stderr
     encoder = DualEncoder.from_pretrained(tmp_path / "run" / "encoder")
     assert encoder.config.pooling == "cls"
     assert encoder.encode_queries(["Wo entspringt die Donau?"]).shape == (1, 32)

@@ -111,6 +111,8 @@ By `qgdr train {recipe.name}`, seed {recipe.seed}; every setting is in `recipe.t
 |---|---|---|
 {_stage_table(training.stages)}
 {picture}
+{_queries(training)}
+
 | data | rows | source | licence |
 |---|---|---|---|
 {_data_table(training.data)}
@@ -140,7 +142,8 @@ def _stage_table(stages: Sequence[Done]) -> str:
 def _summary(record: dict[str, Any]) -> str:
     parts = []
     if log := record.get("log"):
-        parts.append(f"{int(log[-1]['step']):,} steps, loss {log[0]['loss']:.3f} → {log[-1]['loss']:.3f}")
+        ends = [f"{row['loss']:.3f} at step {int(row['step']):,}" for row in (log[0], log[-1])]
+        parts.append(f"loss {' → '.join(ends)}")
     parts += [f"{record[key]:,} {name}" for key, name in _COUNTS.items() if record.get(key)]
     if "teacher" in record:
         accuracy = f"{record['teacher'].get('all', 0):.3f}, student {record['student'].get('all', 0):.3f}"
@@ -151,6 +154,12 @@ def _summary(record: dict[str, Any]) -> str:
 
 
 _COUNTS = {"queries": "queries", "generated": "generated queries", "subwords": "subwords"}
+
+
+def _queries(training: Training) -> str:
+    limit = training.recipe.data.limit_per_language
+    most = f", at most {limit:,} of a language" if limit else ""
+    return f"Queries learned from in warm-up, teacher and iterations: {len(training.data.rows):,}{most}."
 
 
 def _data_table(data: TrainingData) -> str:

@@ -38,10 +38,11 @@ class ModelSize(NamedTuple):
         return self.body + self.embeddings
 
 
-# Of well-known checkpoints, for a machine that the hub cannot be reached from.
+# Of well-known checkpoints: a plan is no reason to reach for the hub.
 _KNOWN = {
     "xlm-roberta-base": ModelSize(85_647_360, 192_396_288, 768, 250_002),
     "bert-base-multilingual-cased": ModelSize(85_646_592, 92_206_848, 768, 119_547),
+    "sentence-transformers/all-MiniLM-L6-v2": ModelSize(10_992_768, 11_720_448, 384, 30_522),
     "google/mt5-small": ModelSize(44_088_192, 256_114_688, 512, 250_112),
     "google/mt5-base": ModelSize(198_229_248, 384_172_032, 768, 250_112),
     "google/mt5-large": ModelSize(717_351_936, 512_229_376, 1024, 250_112),
@@ -55,7 +56,7 @@ def checkpoint_size(name: str) -> ModelSize | None:
     if name in _KNOWN:
         return _KNOWN[name]
     try:
-        return _size(AutoConfig.from_pretrained(name))
+        return _size(AutoConfig.from_pretrained(name, local_files_only=True))
     except Exception:
         return None
 

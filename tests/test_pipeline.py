@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 
 import hub_layouts
 import pytest
@@ -24,7 +25,9 @@ from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.train.mining import retrieve
 from qgdr_pyserini.train.negatives import rank_with_encoder
 from qgdr_pyserini.train.parts import read_parts, write_parts
+from qgdr_pyserini.train.recipe_settings import DataSettings
 from qgdr_pyserini.train.training import Trained, TrainingSettings, check_finite, fit, training_arguments
+from qgdr_pyserini.train.training_data import read_training_data
 
 STAGES = [
     "vocabulary", "pretraining", "0-mine", "0-warmup", "teacher-translation", "teacher-generation",
@@ -123,6 +126,21 @@ def test_stages_of_another_run_are_reused_where_they_come_out_the_same(
     assert "2-mine: begun" in lines
 
 
+def test_what_is_selected_from_the_data_is_part_of_its_digest(slice_folder):
+    def read(holdout=0.1, **settings):
+        return read_training_data(slice_folder, DataSettings(**settings), holdout)
+
+    every = read()
+    assert read().digest == every.digest == read(distilled_per_language=3).digest
+    assert len({every.digest, read(limit_per_language=3).digest, read(holdout=0.2).digest}) == 3
+    few = read(distilled_per_language=3)
+    assert len(few.rows) == len(every.rows) > len(few.distilled)
+    assert max(Counter(row.lang for row in few.distilled).values()) == 3
+    held = {item.passage.title for row in every.held_out for item in row.positives}
+    assert held.isdisjoint(passage.title for passage in every.corpus())
+    assert held <= {passage.title for passage in every.pool()}
+
+
 def test_two_processes_share_the_work(whole, slice_folder, recipe_file, tmp_path):
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "qgdr_pyserini"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -214,6 +232,18 @@ def test_checkpoints_in_hub_layouts_go_through_the_paper_scale_recipe(
     assert encoder.encode_queries(["Wo entspringt die Donau?"]).shape == (1, 32)
     mined = list(read_candidates(tmp_path / "run" / "0-mine" / "mined.jsonl.gz"))
     assert all(row.negatives for row in mined if row.lang == "en")
+
+
+def test_languages_without_a_name_are_refused_before_any_work(tevatron_folder, tmp_path):
+    more = ["--set", 'generation.languages=["de", "xx"]']
+    wrong = command("qgdr-xor-tydi", tevatron_folder, tmp_path / "run", *more)
+    result = CliRunner().invoke(main, wrong[3:])
+    assert (result.exit_code, "language 'xx' has no English name" in result.stderr) == (2, True)
+    more = ["--set", "data.language="]
+    rows = [CandidateList("q1", "x", (Candidate(Passage("p1", "", "y")),))]
+    write_candidates(tevatron_folder / "train.jsonl.gz", rows)
+    result = CliRunner().invoke(main, command("qgdr-xor-tydi", tevatron_folder, tmp_path / "b", *more)[3:])
+    assert (result.exit_code, "query 'q1' has no language" in result.stderr) == (2, True)
 
 
 def test_a_corpus_is_searched_block_by_block(tiny_encoder, tmp_path):

@@ -275,6 +275,12 @@ def test_contradictions_in_a_recipe_are_named(name, override, message):
             "docid 'nowhere' is not in",
         ),
         ("sentences.tsv.gz", "de\tonly two", "1: has 2 columns"),
+        ("sentences.tsv.gz", "\tEin Satz\tA sentence\tx", "1: empty language or text"),
+        (
+            "queries.jsonl.gz",
+            '{"query_id": "q", "lang": "", "query": "x", "docid": "p1", "source": "s"}',
+            "1: empty language or query",
+        ),
         ("lexicon.tsv.gz", None, "no such file"),
     ],
 )  # fmt: skip

@@ -112,6 +112,8 @@ def _read_queries(path: Path, passages: dict[str, TrainingPassage]) -> Iterator[
     for number, row in read_objects(path):
         fields = dict(zip(_QUERY_FIELDS, _fields(row, _QUERY_FIELDS, path, number), strict=True))
         query = TrainingQuery(**fields, answers=_answers(row, path, number))
+        if not query.lang or not query.query.strip():
+            raise InputError("empty language or query; give both", path, number)
         if query.docid not in passages:
             raise InputError(f"docid {query.docid!r} is not in passages.jsonl.gz", path, number)
         yield query
@@ -138,4 +140,6 @@ def _read_translations(path: Path) -> Iterator[Translation]:
             raise InputError(
                 f"has {len(columns)} columns; needs language, text, English, source", path, number
             )
+        if not all(columns[:3]):
+            raise InputError("empty language or text; take the line out", path, number)
         yield Translation(*columns)

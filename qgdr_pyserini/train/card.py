@@ -69,6 +69,7 @@ def _record(training: Training) -> dict[str, Any]:
         "data": {
             "digest": training.data.digest,
             "queries": dict(sorted(Counter(row.lang for row in training.data.rows).items())),
+            "distilled": len(training.data.distilled),
             "sources": training.data.sources,
         },
         "held_out": {f"recall@{training.cutoff}": training.recall, "queries": _held_out(training)},
@@ -157,9 +158,8 @@ _COUNTS = {"queries": "queries", "generated": "generated queries", "subwords": "
 
 
 def _queries(training: Training) -> str:
-    limit = training.recipe.data.limit_per_language
-    most = f", at most {limit:,} of a language" if limit else ""
-    return f"Queries learned from in warm-up, teacher and iterations: {len(training.data.rows):,}{most}."
+    count, distilled = len(training.data.rows), len(training.data.distilled)
+    return f"Queries learned from: {count:,} in warm-up and teacher, {distilled:,} in the iterations."
 
 
 def _data_table(data: TrainingData) -> str:

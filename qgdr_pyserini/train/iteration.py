@@ -50,7 +50,7 @@ class Iteration:
     """
 
     def __init__(self, number: int, recipe: Recipe, data: TrainingData, stages: Stages) -> None:
-        self._prefix = f"{number}-"
+        self._number, self._prefix = number, f"{number}-"
         self._recipe, self._data, self._stages = recipe, data, stages
 
     def mine(self, student: Done, ranker: Ranker | None = None, *, given: bool = False) -> Done:
@@ -66,9 +66,10 @@ class Iteration:
             Keep the negatives that the data gives.
         """
         settings = self._recipe.negatives
+        rows = self._data.distilled if self._number else self._data.rows
 
         def work(folder: Path) -> dict[str, Any]:
-            rows, corpus = self._data.rows, self._data.corpus
+            corpus = self._data.corpus
             if given:
                 return {"queries": _write(folder, rows)}
             if ranker is not None:
@@ -77,7 +78,8 @@ class Iteration:
                 found = _retrieve(student.model, rows, corpus, settings.depth, folder)
             return {"queries": _write(folder, mine_negatives(rows, *found, settings))}
 
-        return self._stages.run(f"{self._prefix}mine", settings, [student, self._data.digest], work)
+        values = {"queries": len(rows), **settings.model_dump()}
+        return self._stages.run(f"{self._prefix}mine", values, [student, self._data.digest], work)
 
     def check_teacher(self, student: Done, teacher: TeacherAt) -> Done:
         """See how often student and teacher put the positives of held-out queries first."""

@@ -15,6 +15,7 @@ from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.files import atomic_directory, atomic_text
 from qgdr_pyserini.model.config import EncoderConfig
 from qgdr_pyserini.model.dual_encoder import DualEncoder
+from qgdr_pyserini.model.languages import language_name
 from qgdr_pyserini.model.loading import ModelSource
 from qgdr_pyserini.model.registry import find_encoder
 from qgdr_pyserini.train.card import Training, write_card
@@ -86,6 +87,7 @@ def train_encoder(
         _claim(output, recipe, options.resume)
     processes().wait_for_everyone()
     data = read_training_data(data_folder, recipe.data, recipe.holdout)
+    _check_languages(recipe, data)
     say = options.say if processes().is_main_process else lambda line: None
     stages = Stages(output, options.reuse, say)
     student = _first_student(recipe, data, stages)
@@ -97,6 +99,19 @@ def train_encoder(
     return target
 
 
+def _check_languages(recipe: Recipe, data: TrainingData) -> None:
+    """Refuse languages that a generator's prompt has no name for, before hours of work."""
+    if recipe.teacher is None or recipe.teacher.kind != "query-generator":
+        return
+    for row in data.rows:
+        if not row.lang:
+            raise QgdrError(f"query {row.query_id!r} has no language; give it a 'lang', or set data.language")
+    pairs = [*data.pairs.questions, *data.pairs.sentences] if data.pairs else []
+    used = {row.lang for row in pairs} if recipe.teacher.translation else set()
+    for language in sorted({*used, *data.languages, *recipe.generation.languages}):
+        language_name(language)
+
+
 def _first_student(recipe: Recipe, data: TrainingData, stages: Stages) -> Done:
     """Start from a checkpoint, or pre-train a bag of subword vectors."""
     if recipe.student.checkpoint:
@@ -105,7 +120,7 @@ def _first_student(recipe: Recipe, data: TrainingData, stages: Stages) -> Done:
     if not (settings and recipe.pairs and recipe.pretraining and pairs):
         raise TypeError("the recipe was not checked")
     lines, longest = settings.lines_per_language, student.passage_max_length
-    about = f"{data.digest} {recipe.holdout}"
+    about = data.digest
 
     def vocabulary(folder: Path) -> dict[str, Any]:
         if processes().is_main_process:

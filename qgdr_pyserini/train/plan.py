@@ -228,7 +228,7 @@ def _count(recipe: Recipe, data: Path | None) -> int | None:
         return None
     from qgdr_pyserini.train.training_data import read_training_data
 
-    return len(read_training_data(data, recipe.data, recipe.holdout).rows)
+    return len(read_training_data(data, recipe.data, recipe.holdout).distilled)
 
 
 def _flops(value: float | None) -> str:

@@ -35,6 +35,9 @@ class DataSettings(Settings):
         For ``tevatron``: ISO code of queries whose row has no ``lang``.
     limit_per_language
         Queries taken of each language, the first by a digest of their ids; 0 takes all.
+    distilled_per_language
+        As many of them are mined for, scored and distilled in the iterations; 0 takes all. Warm-up and
+        teacher learn from the others, too.
     """
 
     format: Literal["training-set", "tevatron"] = "training-set"
@@ -42,6 +45,7 @@ class DataSettings(Settings):
     corpus: str = ""
     language: str = "en"
     limit_per_language: int = Field(default=0, ge=0)
+    distilled_per_language: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
     def _files_are_named(self) -> Self:

@@ -80,7 +80,7 @@ def make_teacher(
             "teacher-translation",
             settings.translation,
             lambda model: translation_writings(pairs, prompt),
-            [data.digest],
+            [data.files],
         )
     if settings.generation is not None:
         teacher = stage(

@@ -28,6 +28,8 @@ class TrainingData:
     ----------
     rows
         Queries to learn from, with their positives, and negatives where the data gives some.
+    distilled
+        Those of them that the iterations work on.
     held_out
         Queries about articles that are kept from training.
     corpus
@@ -38,17 +40,21 @@ class TrainingData:
         The training set without the articles held out; None for other formats.
     sources
         For the card: kind of data, source tag, and number of rows.
+    files
+        Digest of the files.
     digest
-        Of the files.
+        Of the files and of what was selected from them.
     """
 
     rows: list[CandidateList]
+    distilled: list[CandidateList]
     held_out: list[CandidateList]
     corpus: Corpus
     pool: Corpus
     pairs: TrainingSet | None
     sources: list[tuple[str, str, int]]
-    digest: str
+    files: str
+    digest: str = ""
 
     @property
     def languages(self) -> list[str]:
@@ -78,7 +84,13 @@ def read_training_data(folder: Path, settings: DataSettings, holdout: float) -> 
     rows = _limited(data.rows, settings.limit_per_language)
     if not rows:
         raise QgdrError(f"{folder}: no query with a passage is left to learn from")
-    return dataclasses.replace(data, rows=rows)
+    selected = [settings.model_dump(exclude={"distilled_per_language"}), holdout]
+    return dataclasses.replace(
+        data,
+        rows=rows,
+        distilled=_limited(rows, settings.distilled_per_language),
+        digest=hashlib.sha256(f"{data.files} {selected}".encode()).hexdigest()[:16],
+    )
 
 
 def _training_set(folder: Path, settings: DataSettings, holdout: float) -> TrainingData:
@@ -88,12 +100,13 @@ def _training_set(folder: Path, settings: DataSettings, holdout: float) -> Train
     kept = [passages[docid] for docid in split.training.passages]
     return TrainingData(
         rows=_as_rows(split.training, passages),
+        distilled=[],
         held_out=_as_rows(dataclasses.replace(data, queries=split.held_out), passages),
         corpus=lambda: iter(kept),
         pool=lambda: iter(passages.values()),
         pairs=split.training,
         sources=_sources(split.training),
-        digest=digest_files(sorted(folder.glob("*.gz"))),
+        files=digest_files(sorted(folder.glob("*.gz"))),
     )
 
 
@@ -107,12 +120,13 @@ def _tevatron(folder: Path, settings: DataSettings, holdout: float) -> TrainingD
     ids = {row.query_id for row in held}
     return TrainingData(
         rows=[row for row in rows if row.query_id not in ids and row.positives],
+        distilled=[],
         held_out=held,
         corpus=lambda: (p for p in read_corpus(corpus) if not article_is_held_out(p.title, holdout)),
         pool=lambda: read_corpus(corpus),
         pairs=None,
         sources=[("queries", settings.queries, len(rows)), ("corpus", settings.corpus, 0)],
-        digest=digest_files([queries, corpus]),
+        files=digest_files([queries, corpus]),
     )
 
 

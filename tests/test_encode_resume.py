@@ -14,10 +14,10 @@ import torch
 
 from qgdr_pyserini.collection.corpus import Passage, write_corpus
 from qgdr_pyserini.encode.corpus_encoder import encode_corpus
-from qgdr_pyserini.encode.lock import only_writer
 from qgdr_pyserini.encode.options import EncodingOptions
 from qgdr_pyserini.encode.unfinished import Unfinished
 from qgdr_pyserini.errors import InputError, QgdrError
+from qgdr_pyserini.lock import only_writer
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from tests.test_encode_corpus import files, passage
 

@@ -21,6 +21,7 @@ from qgdr_pyserini.cli.main import main
 from qgdr_pyserini.collection.corpus import Passage, write_corpus
 from qgdr_pyserini.collection.tevatron import Candidate, CandidateList, read_candidates, write_candidates
 from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.lock import only_writer
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.train.mining import retrieve
 from qgdr_pyserini.train.negatives import rank_with_encoder
@@ -164,6 +165,9 @@ def test_another_recipes_folder_and_other_data_are_refused(whole, slice_folder, 
     other = cut(slice_folder, tmp_path / "train", passages=300, rows=900)
     refused = CliRunner().invoke(main, command(recipe_file, other, output, "--resume")[3:])
     assert (refused.exit_code, "was made from other data or settings" in refused.stderr) == (2, True)
+    with only_writer(output):
+        refused = CliRunner().invoke(main, command(recipe_file, slice_folder, output, "--resume")[3:])
+    assert (refused.exit_code, "another process is writing it" in refused.stderr) == (2, True)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.tex").write_text("mine")
     refused = CliRunner().invoke(main, command(recipe_file, other, tmp_path / "full", "--resume")[3:])

@@ -18,7 +18,6 @@ from qgdr_pyserini.collection.corpus import Passage, read_corpus
 from qgdr_pyserini.encode.ahead import ahead
 from qgdr_pyserini.encode.computing import WindowEncoder, automatic_batch_tokens
 from qgdr_pyserini.encode.index_types import write_index
-from qgdr_pyserini.encode.lock import only_writer
 from qgdr_pyserini.encode.manifest import MANIFEST, IndexManifest
 from qgdr_pyserini.encode.options import EncodingOptions
 from qgdr_pyserini.encode.precision import choose_precision, set_precision
@@ -27,6 +26,7 @@ from qgdr_pyserini.encode.reading import WindowReader, describe_files
 from qgdr_pyserini.encode.unfinished import DOCIDS, FILES, Unfinished
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.files import put_in_place, refuse_existing
+from qgdr_pyserini.lock import only_writer
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.registry import DEFAULT_ENCODER, find_encoder
 

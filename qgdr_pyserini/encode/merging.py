@@ -15,12 +15,12 @@ import torch  # noqa: F401  before faiss, see flat_index
 import faiss
 
 from qgdr_pyserini.encode.index_types import write_index
-from qgdr_pyserini.encode.lock import only_writer
 from qgdr_pyserini.encode.manifest import MANIFEST, IndexManifest
 from qgdr_pyserini.encode.shards import WHOLE, Shard
 from qgdr_pyserini.encode.vectors import Vectors
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.files import atomic_directory
+from qgdr_pyserini.lock import only_writer
 
 _VECTORS = "vectors.f32"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ from transformers import AutoTokenizer
 
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.files import atomic_directory, atomic_text
+from qgdr_pyserini.lock import only_writer
 from qgdr_pyserini.model.config import EncoderConfig
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.languages import language_name
@@ -83,6 +85,11 @@ def train_encoder(
     """
     if recipe.negatives.first == "bm25" and options.bm25 is None:
         raise QgdrError("negatives.first 'bm25' needs Pyserini; install it, or choose 'student' or 'given'")
+    with only_writer(output) if processes().is_main_process else contextlib.nullcontext():
+        return _run(recipe, data_folder, output, options)
+
+
+def _run(recipe: Recipe, data_folder: Path, output: Path, options: RunOptions) -> Path:
     if processes().is_main_process:
         _claim(output, recipe, options.resume)
     processes().wait_for_everyone()

@@ -148,7 +148,7 @@ def test_a_tag_names_runs_and_lines(folder: Path) -> None:
 
 def test_xquad_questions_find_by_the_lexicon_what_the_report_says(tmp_path: Path, shared_data: Path) -> None:
     build_xquad(shared_data, tmp_path)
-    expected = {"ar": 0.666, "de": 0.882}
+    expected = {"ar": 0.666}
     train = shared_data / "train"
     options = Options(hits=10, lexicon=train / "lexicon.tsv.gz", names=train / "names.tsv.gz")
     files = [tmp_path / f"topics.{language}.tsv" for language in expected]

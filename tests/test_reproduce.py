@@ -166,7 +166,7 @@ def test_a_folder_without_reproduce_toml_is_named(tmp_path: Path) -> None:
 def test_places_with_spaces_reach_commands_whole(tmp_path: Path) -> None:
     work = tmp_path / "a place"
     work.mkdir()
-    with pytest.raises(QgdrError, match="left no run.x.txt or run.x.LANG.txt"):
+    with pytest.raises(QgdrError, match=r"left no run\.x\.txt or run\.x\.LANG\.txt"):
         remake(
             Reproduction.checked(
                 {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -70,7 +69,8 @@ def update(folder: Path, data: str | None, say: Say) -> list[Path]:
         The report's files.
     """
     reproduction = read_reproduction(folder)
-    with tempfile.TemporaryDirectory(prefix="qgdr-reproduce-") as work:
+    # In the same file system, so that each file appears under its name in one step.
+    with tempfile.TemporaryDirectory(prefix=".making.", dir=folder) as work:
         made = remake(reproduction, data, Path(work), say)
         faults: dict[str, str] = {}
         scores = score_folder(reproduction, made, faults)
@@ -87,7 +87,7 @@ def _replace(reproduction: Reproduction, made: Path, folder: Path) -> None:
         if old.name not in reproduction.kept_files:
             old.unlink()
     for name in reproduction.kept_files:
-        shutil.move(made / name, folder / name)
+        (made / name).replace(folder / name)
 
 
 def _request(reproduction: Reproduction, folder: Path) -> Request:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -32,24 +33,37 @@ def fetch_files(name: str, patterns: Sequence[str]) -> Path:
     QgdrError
         If they cannot be fetched.
     """
+    for revision in ("main", PARQUET):
+        folder = _fetch(name, revision, patterns)
+        if folder is not None and _holds(folder, patterns):
+            return folder
+    raise QgdrError(f"{name}: the hub has no {' or '.join(patterns)}; give --source DIR with the files")
+
+
+def _holds(folder: Path, patterns: Sequence[str]) -> bool:
+    """Tell whether a file matches: the cache may hold others of the same set."""
+    files = (file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
+    return any(fnmatch.fnmatch(file, pattern) for file in files for pattern in patterns)
+
+
+def _fetch(name: str, revision: str, patterns: Sequence[str]) -> Path | None:
+    """Download a revision's files; None if the set has no such revision."""
     import huggingface_hub
+    from huggingface_hub.errors import RevisionNotFoundError
 
     try:
-        for revision in ("main", PARQUET):
-            folder = Path(
-                huggingface_hub.snapshot_download(
-                    name, repo_type="dataset", revision=revision, allow_patterns=list(patterns)
-                )
-            )
-            if any(file.is_file() for file in folder.rglob("*")):
-                return folder
+        folder = huggingface_hub.snapshot_download(
+            name, repo_type="dataset", revision=revision, allow_patterns=list(patterns)
+        )
+    except RevisionNotFoundError:
+        return None
     except Exception as error:
         # The hub's client raises a dozen unrelated types when the network or the set is absent.
         raise QgdrError(
             f"{name}: cannot be fetched from the Hugging Face hub ({first_line(error)}); "
             "check the network and your access, or give --source DIR with the files"
         ) from error
-    raise QgdrError(f"{name}: the hub has no {' or '.join(patterns)}; give --source DIR with the files")
+    return Path(folder)
 
 
 def find_files(folder: Path, patterns: Sequence[str], origin: str) -> list[Path]:

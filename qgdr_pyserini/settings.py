@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
@@ -47,6 +47,9 @@ def _explain(settings: type[BaseModel], problem: ErrorDetails) -> str:
         nearest = difflib.get_close_matches(str(key), known, n=1)
         hint = f"did you mean {nearest[0]!r}?" if nearest else f"known keys: {', '.join(known)}"
         return f"unknown key {name!r}; {hint}"
+    if problem["type"] == "value_error":
+        reason = str(problem["ctx"]["error"])
+        return f"{name}: {reason}" if name else reason
     if problem["type"] == "missing":
         return f"needs the key {name!r}"
     return f"{name or 'content'}: {problem['msg']}, not {problem['input']!r}"
@@ -56,7 +59,10 @@ def _group(settings: type[BaseModel], parents: list[int | str]) -> type[BaseMode
     """Follow ``parents`` down to the group that the key stands in."""
     for parent in parents:
         field = settings.model_fields.get(str(parent))
-        if field is None or not isinstance(field.annotation, type):
+        kinds = [field.annotation, *get_args(field.annotation)] if field else []
+        # An optional group is a union with None.
+        groups = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        if not groups:
             break
-        settings = field.annotation
+        settings = groups[0]
     return settings

@@ -10,7 +10,8 @@ from qgdr_pyserini.collection.tevatron import Candidate, CandidateList
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.train.distillation_data import Collator, Draw, Examples, align
-from qgdr_pyserini.train.distillation_stage import DistillationSettings, Distiller, distil
+from qgdr_pyserini.train.distillation_settings import DistillationSettings
+from qgdr_pyserini.train.distillation_stage import Distiller, distil
 from qgdr_pyserini.train.language_sampler import SamplerSettings
 from qgdr_pyserini.train.losses.agreement import AgreementSettings
 

@@ -13,7 +13,7 @@ from qgdr_pyserini.collection.builders import build_collection
 from qgdr_pyserini.collection.collection import Collection
 from qgdr_pyserini.collection.corpus import read_corpus
 from qgdr_pyserini.collection.folders import build_beir, build_tevatron
-from qgdr_pyserini.collection.hub import fetch_files
+from qgdr_pyserini.collection.hub_sets import fetch_files
 from qgdr_pyserini.collection.mkqa import build_mkqa
 from qgdr_pyserini.collection.monolingual import build_miracl, build_mr_tydi
 from qgdr_pyserini.collection.request import BuildRequest

@@ -1,6 +1,8 @@
 """Losses against independent computations in double precision, their gradients, and two processes."""
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -211,8 +213,10 @@ def losses_and_gradients(batch):
     return found
 
 
-def one_of_two_processes(rank, store, results):
-    distributed.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
+def one_of_two_processes(results):
+    """What torchrun starts twice; see the end of this file."""
+    distributed.init_process_group("gloo")
+    rank = distributed.get_rank()
     part = [tensor[2 * rank : 2 * rank + 2] for tensor in global_batch()]
     # The gradients of a data-parallel step are the processes' mean, as its loss is.
     found = losses_and_gradients(part)
@@ -224,8 +228,9 @@ def one_of_two_processes(rank, store, results):
     distributed.destroy_process_group()
 
 
-def test_two_processes_have_the_losses_and_gradients_of_one(tmp_path):
-    torch.multiprocessing.spawn(one_of_two_processes, (tmp_path / "store", tmp_path / "found"), nprocs=2)
+def test_two_processes_of_torchrun_have_the_losses_and_gradients_of_one(tmp_path):
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    subprocess.run([*torchrun, __file__, str(tmp_path / "found")], check=True, timeout=120)
     expected = losses_and_gradients(global_batch())
     for rank in range(2):
         found = torch.load(tmp_path / f"found.{rank}")
@@ -258,3 +263,7 @@ def test_the_sampler_draws_by_seed_step_and_row_alone():
     drawn = [first.draw(*place, means) for place in rows]
     assert drawn == [second.draw(*place, set(means)) for place in reversed(rows)][::-1]
     assert drawn != [other.draw(*place, means) for place in rows]
+
+
+if __name__ == "__main__":
+    one_of_two_processes(sys.argv[1])

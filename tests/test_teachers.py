@@ -165,7 +165,9 @@ def test_a_saved_teacher_scores_the_same(checkpoints, tmp_path):
         teacher.save_pretrained(tmp_path / name)
         loaded = load_teacher(str(tmp_path / name))
         assert loaded.settings == settings[name]
-        np.testing.assert_array_equal(loaded.score(QUERIES, PASSAGES), teacher.score(QUERIES, PASSAGES))
+        # Not to the bit: weights read from a file lie otherwise in memory, and kernels differ by alignment.
+        found, expected = loaded.score(QUERIES, PASSAGES), teacher.score(QUERIES, PASSAGES)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
     assert isinstance(AutoModelForSeq2SeqLM.from_pretrained(tmp_path / "mt5"), torch.nn.Module)
 
 

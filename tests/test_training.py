@@ -16,20 +16,21 @@ from qgdr_pyserini.train.batches import BagBatches, BagTokenizer
 from qgdr_pyserini.train.code_switching import CodeSwitcher
 from qgdr_pyserini.train.holdout import split_by_article
 from qgdr_pyserini.train.losses.contrastive import contrastive_loss
+from qgdr_pyserini.train.pair_settings import SourceSettings
 from qgdr_pyserini.train.pairs import ByLanguage, CropPairs, QueryPairs, TranslationPairs
-from qgdr_pyserini.train.pipeline import train_encoder
+from qgdr_pyserini.train.pipeline import RunOptions, train_encoder
 from qgdr_pyserini.train.plan import describe
-from qgdr_pyserini.train.recipe import SourceSettings, load_recipe
+from qgdr_pyserini.train.recipe import load_recipe, recipe_names
 
 RIVERS = ["Danube", "Rhine", "Elbe", "Volga", "Tagus", "Loire", "Seine", "Rhone", "Ebro", "Po"]
 TINY = (
     "vocabulary.size=400",
     "student.dimension=16",
     "holdout=0.2",
-    "contrastive.steps=12",
-    "contrastive.save_steps=4",
+    "pretraining.steps=12",
+    "pretraining.save_steps=4",
     "description=a test",
-    *(f"contrastive.sources.{name}.batch_size=8" for name in (
+    *(f"pairs.sources.{name}.batch_size=8" for name in (
         "queries", "code_switched_queries", "questions", "sentences", "lexicon", "names", "crops",
         "code_switched_crops",
     )),
@@ -176,10 +177,10 @@ def test_held_out_articles_are_in_no_training_pair(data):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("contrastive.step=3", "did you mean 'steps'"),
-        ("contrastive.sources.query.weight=1", "did you mean 'queries'"),
-        ("contrastive.steps=many", "contrastive.steps"),
-        ("contrastive.steps=-1", "greater than or equal to 1"),
+        ("pretraining.step=3", "did you mean 'steps'"),
+        ("pairs.sources.query.weight=1", "did you mean 'queries'"),
+        ("pretraining.steps=many", "pretraining.steps"),
+        ("pretraining.steps=-1", "greater than or equal to 1"),
         ("holdout=1.5", "holdout"),
         ("name=other", "name"),
         ("steps", "needs key=value"),
@@ -200,7 +201,68 @@ def test_missing_settings_and_recipes_are_named(tmp_path):
 
 
 def test_every_recipe_has_a_plan():
+    assert len(recipe_names()) >= 7
+    for name in recipe_names():
+        recipe = load_recipe(name)
+        plan = describe(recipe)
+        assert plan.startswith(f"recipe {name}, seed {recipe.seed}")
+        assert "FLOPs" in plan
     assert "52,000 subwords" in describe(load_recipe("qgdr"))
+    assert "1-score-generated" in describe(load_recipe("qgdr-xor-tydi"))
+
+
+def test_a_plan_counts_the_queries_that_are_there(training_folder):
+    assert "estimated" in describe(load_recipe("qgdr", TINY), training_folder).lower()
+    assert "20 queries" in describe(load_recipe("qgdr", ["holdout=0.0"]), training_folder)
+
+
+def test_recipes_extend_each_other_but_not_in_a_ring(tmp_path):
+    for name, base in (("qgdr-a", "qgdr"), ("qgdr-b", "qgdr-a"), ("qgdr-c", "qgdr-c")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "recipe.toml").write_text(f'extends = "{base}"\nname = "{name}"\n')
+    with (tmp_path / "qgdr-b" / "recipe.toml").open("a") as file:
+        file.write("[pretraining]\nsteps = 7\n")
+    own, shipped = load_recipe(str(tmp_path / "qgdr-b")), load_recipe("qgdr")
+    assert own.name == "qgdr-b"
+    assert own.pretraining.steps == 7
+    assert own.pretraining.learning_rate == shipped.pretraining.learning_rate
+    with pytest.raises(InputError, match="extends itself"):
+        load_recipe(str(tmp_path / "qgdr-c"))
+
+
+def test_the_comparison_differs_in_the_lines_that_matter():
+    base, generator, alignment, cross = (
+        load_recipe(f"qgdr-{name}").model_dump()
+        for name in ("contrastive", "generator", "alignment", "cross-encoder")
+    )
+    for other in (generator, alignment, cross):
+        same = {"data", "student", "pairs", "negatives", "seed", "holdout", "iterations", "warmup"}
+        assert {key: other[key] for key in same} == {key: base[key] for key in same}
+        for key in ("steps", "batch_size", "candidates", "learning_rate", "beta", "replay"):
+            assert other["distillation"][key] == base["distillation"][key]
+    assert alignment["teacher"] == generator["teacher"]
+
+
+@pytest.mark.parametrize(
+    ("name", "override", "message"),
+    [
+        ("qgdr", "distillation.steps=5", "distillation with 'kd' or 'alpha' above 0 needs 'teacher'"),
+        ("qgdr-cross-encoder", "distillation.alpha=1.0", "'alpha' above 0 needs a teacher of kind"),
+        ("qgdr-alignment", "generation.languages=[]", "'alpha' above 0 needs 'generation.languages'"),
+        ("qgdr-xor-tydi", "warmup.kd=1.0", "warmup has no teacher yet"),
+        ("qgdr-xor-tydi", "student.checkpoint=", "a student without 'checkpoint' needs"),
+        ("qgdr-cross-encoder", "teacher.generation.steps=3", "teacher: a cross-encoder writes no text"),
+        (
+            "qgdr-generator",
+            "teacher.sorce.checkpoint=x",
+            "unknown key 'teacher.sorce'; did you mean 'source'",
+        ),
+        ("qgdr-xor-tydi", "data.corpus=", "data: format 'tevatron' needs 'queries' and 'corpus'"),
+    ],
+)
+def test_contradictions_in_a_recipe_are_named(name, override, message):
+    with pytest.raises(QgdrError, match=message):
+        load_recipe(name, [override])
 
 
 @pytest.mark.parametrize(
@@ -224,25 +286,28 @@ def test_malformed_training_files_are_named(training_folder, name, line, message
         read_training_set(training_folder)
 
 
-def test_the_whole_pipeline_resumes_to_the_same_weights(training_folder, tmp_path):
+def test_pretraining_resumes_to_the_same_weights(training_folder, tmp_path):
     recipe = load_recipe("qgdr", TINY)
-    whole = train_encoder(recipe, training_folder, tmp_path / "whole", resume=False)
+    whole = train_encoder(recipe, training_folder, tmp_path / "whole")
     encoder = DualEncoder.from_pretrained(whole)
     assert encoder.encode_queries(["Wo entspringt Danube?"]).shape == (1, 16)
     card = (whole / "README.md").read_text()
     assert "SQuAD 1.1 and 2.0 dev" in card
-    assert "CC BY-SA 4.0" in card
-    assert json.loads((whole / "training.json").read_text())["recipe"]["seed"] == recipe.seed
+    assert "cc-by-sa-4.0" in card
+    assert (whole / "training.svg").read_text().startswith("<?xml")
+    record = json.loads((whole / "training.json").read_text())
+    assert record["recipe"]["seed"] == recipe.seed
+    assert record["stages"]["pretraining"]["log"][-1]["step"] == 12
 
     shutil.copytree(tmp_path / "whole", tmp_path / "stopped")
     shutil.rmtree(tmp_path / "stopped" / "encoder")
-    shutil.rmtree(tmp_path / "stopped" / "contrastive" / "checkpoint-12")
+    (tmp_path / "stopped" / "pretraining" / "stage.json").unlink()
     with pytest.raises(QgdrError, match="--resume"):
-        train_encoder(recipe, training_folder, tmp_path / "stopped", resume=False)
-    resumed = train_encoder(recipe, training_folder, tmp_path / "stopped", resume=True)
+        train_encoder(recipe, training_folder, tmp_path / "stopped")
+    resumed = train_encoder(recipe, training_folder, tmp_path / "stopped", RunOptions(resume=True))
     ours, theirs = (load_file(folder / "model.safetensors") for folder in (whole, resumed))
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
-    other = load_recipe("qgdr", [*TINY, "contrastive.steps=13"])
-    with pytest.raises(QgdrError, match=r"contrastive.steps: 12 there, 13 here"):
-        train_encoder(other, training_folder, tmp_path / "stopped", resume=True)
+    other = load_recipe("qgdr", [*TINY, "pretraining.steps=13"])
+    with pytest.raises(QgdrError, match=r"pretraining.steps: 12 there, 13 here"):
+        train_encoder(other, training_folder, tmp_path / "stopped", RunOptions(resume=True))

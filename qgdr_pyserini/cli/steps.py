@@ -86,6 +86,15 @@ def score(
     "--language", "languages", required=True, multiple=True, metavar="CODE", help="To ask in; repeatable."
 )
 @click.option(
+    "--languages-per-query",
+    "per_query",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Languages drawn for each query; 0 takes all.",
+)
+@click.option(
     "-n",
     "number",
     type=click.IntRange(min=1),
@@ -109,6 +118,7 @@ def generate_queries(
     input_file: str,
     output_file: str,
     languages: tuple[str, ...],
+    per_query: int,
     number: int,
     top_k: int,
     seed: int,
@@ -126,15 +136,17 @@ def generate_queries(
     from qgdr_pyserini.encode.progress import progress
     from qgdr_pyserini.model.query_generator import QueryGenerator
     from qgdr_pyserini.model.teachers import load_teacher
+    from qgdr_pyserini.train.generation_settings import GenerationSettings
     from qgdr_pyserini.train.steps import generate_file
 
     model = load_teacher(generator, device=device, precision=precision, batch_size=batch_size)
     if not isinstance(model, QueryGenerator):
         raise click.UsageError(f"{generator}: is no seq2seq model, so it cannot write queries.")
     with progress("passages") as advance:
-        count = generate_file(
-            input_file, output_file, model, languages, number, seed=seed, top_k=top_k, advance=advance
+        settings = GenerationSettings(
+            languages=list(languages), languages_per_query=per_query, n=number, top_k=top_k
         )
+        count = generate_file(input_file, output_file, model, settings, seed=seed, advance=advance)
     click.echo(f"{count:,} queries written: {output_file}")
 
 

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 
 @click.command()
 @click.argument("recipe")
-@click.option("--data", type=click.Path(path_type=Path), help="Folder of the training set.")
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of the data.")
 @click.option("--output", type=click.Path(path_type=Path), help="Folder for this run.")
 @click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a setting; repeatable."
 )
 @click.option("--resume", is_flag=True, help="Go on with the run in --output that stopped.")
+@click.option(
+    "--reuse",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="DIR",
+    help="Take stages from another run where they would come out the same; repeatable.",
+)
 @click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
 def train(
     recipe: str,
@@ -22,14 +30,20 @@ def train(
     output: Path | None,
     overrides: tuple[str, ...],
     resume: bool,
+    reuse: tuple[Path, ...],
     dry_run: bool,
 ) -> None:
     """Train an encoder by RECIPE: a name under encoders/, a folder, or a TOML file.
 
+    Every stage has a folder of its own in --output and is not run again once it is complete; a run
+    that was stopped goes on, with --resume, to the weights that it would have had. Several
+    processes (GPUs): torchrun --nproc-per-node N $(which qgdr) train …
+
     \b
     Example:
       qgdr train qgdr --data data/train --output work/qgdr
-      qgdr train qgdr --data data/train --output work/try --set contrastive.steps=500
+      qgdr train qgdr --data data/train --output work/try --set pretraining.steps=500
+      qgdr train qgdr-xor-tydi --dry-run
     """
     from qgdr_pyserini.train.recipe import load_recipe
 
@@ -37,11 +51,24 @@ def train(
     if dry_run:
         from qgdr_pyserini.train.plan import describe
 
-        click.echo(describe(settings))
+        click.echo(describe(settings, data))
         return
     if data is None or output is None:
         raise click.UsageError("--data and --output are needed (or --dry-run).")
-    from qgdr_pyserini.train.pipeline import train_encoder
+    from qgdr_pyserini.train.pipeline import RunOptions, train_encoder
 
-    folder = train_encoder(settings, data, output, resume=resume)
+    folder = train_encoder(
+        settings, data, output, RunOptions(resume=resume, reuse=reuse, bm25=_bm25, say=_say)
+    )
     click.echo(f"encoder: {folder}")
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _bm25(*arguments: Any) -> Any:
+    # Java starts only where a recipe asks for BM25.
+    from qgdr_pyserini.pyserini_plugin.bm25_ranker import rank_with_bm25
+
+    return rank_with_bm25(*arguments)

@@ -12,6 +12,8 @@ from qgdr_pyserini.collection.jsonl import read_objects
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.files import read_lines
 
+_QUERY_FIELDS = ("query_id", "lang", "query", "docid", "source")
+
 
 class TrainingPassage(NamedTuple):
     """An English passage."""
@@ -28,13 +30,14 @@ class TrainingPassage(NamedTuple):
 
 
 class TrainingQuery(NamedTuple):
-    """A query and the passage that answers it."""
+    """A query, the passage that answers it, and the answers where they are known."""
 
     query_id: str
     lang: str
     query: str
     docid: str
     source: str
+    answers: tuple[str, ...] = ()
 
 
 class Translation(NamedTuple):
@@ -107,10 +110,18 @@ def _read_passages(path: Path) -> Iterator[TrainingPassage]:
 
 def _read_queries(path: Path, passages: dict[str, TrainingPassage]) -> Iterator[TrainingQuery]:
     for number, row in read_objects(path):
-        query = TrainingQuery(*_fields(row, TrainingQuery._fields, path, number))
+        fields = dict(zip(_QUERY_FIELDS, _fields(row, _QUERY_FIELDS, path, number), strict=True))
+        query = TrainingQuery(**fields, answers=_answers(row, path, number))
         if query.docid not in passages:
             raise InputError(f"docid {query.docid!r} is not in passages.jsonl.gz", path, number)
         yield query
+
+
+def _answers(row: dict[str, Any], path: Path, number: int) -> tuple[str, ...]:
+    answers = row.get("answers") or []
+    if not isinstance(answers, list) or not all(isinstance(answer, str) for answer in answers):
+        raise InputError("needs 'answers' as a list of strings", path, number)
+    return tuple(answers)
 
 
 def _fields(row: dict[str, Any], names: tuple[str, ...], path: Path, number: int) -> list[str]:

@@ -14,7 +14,7 @@ import regex
 
 from qgdr_pyserini.collection.collection import Collection, refuse_output
 from qgdr_pyserini.collection.corpus import Passage, read_corpus
-from qgdr_pyserini.collection.hub import Fetch, fetch_files, find_files
+from qgdr_pyserini.collection.hub_sets import Fetch, fetch_files, find_files
 from qgdr_pyserini.collection.jsonl import read_objects
 from qgdr_pyserini.collection.request import HUB, BuildRequest
 from qgdr_pyserini.collection.searchable import Question, gather, read_corpora

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -110,6 +111,10 @@ class CrossEncoder(torch.nn.Module, Teacher):
         """Score tokenised pairs, with gradients: ``(pairs,)``."""
         scores: torch.Tensor = self.model(**features).logits.squeeze(1)
         return scores
+
+    def collate(self, queries: Sequence[Query], passages: Sequence[Passage]) -> dict[str, Any]:
+        """Turn pairs, row by row, into what `forward` takes."""
+        return {"features": self.tokenize([query.text for query in queries], passages)}
 
     def tokenize(self, queries: Sequence[str], passages: Sequence[Passage]) -> dict[str, torch.Tensor]:
         """Turn pairs, row by row, into padded features on the model's device."""

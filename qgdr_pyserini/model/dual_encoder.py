@@ -20,7 +20,7 @@ from qgdr_pyserini.collection.corpus import join_title
 from qgdr_pyserini.errors import QgdrError, first_line
 from qgdr_pyserini.files import atomic_text
 from qgdr_pyserini.model.config import EncoderConfig
-from qgdr_pyserini.model.loading import ModelSource, load_model
+from qgdr_pyserini.model.loading import ModelSource, load_model, place
 from qgdr_pyserini.model.pooling import pool
 
 Vectors = npt.NDArray[np.float32]
@@ -105,10 +105,7 @@ class DualEncoder(torch.nn.Module):
 
     def to_device(self, device: str) -> DualEncoder:
         """Move the weights to ``device``; a device that is absent is a `QgdrError`."""
-        try:
-            return self.to(torch.device(device))
-        except (RuntimeError, AssertionError) as error:
-            raise QgdrError(f"device {device!r} cannot be used ({first_line(error)})") from None
+        return place(self, device, "fp32")
 
     def save_pretrained(self, folder: str | os.PathLike[str], dtype: torch.dtype | None = None) -> None:
         """Write a folder that `AutoModel`, sentence-transformers and `from_pretrained` load.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from babel import Locale
 
 from qgdr_pyserini.errors import QgdrError
@@ -25,8 +27,13 @@ def language_name(code: str) -> str:
     >>> [language_name(code) for code in ("de", "zh", "bem", "zh_Hant")]
     ['German', 'Chinese', 'Bemba', 'Traditional Chinese']
     """
-    names = Locale("en").languages
+    names = _names()
     key = code.replace("-", "_")
     if key not in names:
         raise QgdrError(f"language {code!r} has no English name in CLDR; give an ISO 639 code such as 'de'")
     return str(names[key])
+
+
+@functools.cache
+def _names() -> dict[str, str]:
+    return dict(Locale("en").languages)

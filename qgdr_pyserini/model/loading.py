@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -18,7 +20,12 @@ Module = TypeVar("Module", bound=torch.nn.Module)
 Precision = Literal["fp32", "bf16"]
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
-_SPECIAL_TOKENS = ("pad_token_id", "bos_token_id", "eos_token_id")
+# A BERT's tokenizer calls the ends of a text otherwise.
+_SPECIAL_TOKENS = {
+    "pad_token_id": "pad_token_id",
+    "bos_token_id": "cls_token_id",
+    "eos_token_id": "sep_token_id",
+}
 
 
 class ModelSource(Settings):
@@ -70,9 +77,8 @@ def load_model(
         If there is no such checkpoint, its files are damaged, the configuration has a key that its
         type does not know, or the tokenizer has more tokens than the model.
     """
-    transformers.utils.logging.disable_progress_bar()
     tokenizer = load_tokenizer(source.tokenizer or source.checkpoint)
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), _quiet():
         torch.manual_seed(seed)
         if source.configuration:
             model = auto_model.from_config(_configuration(source.configuration, tokenizer, options))
@@ -84,6 +90,19 @@ def load_model(
             f"the model {model.config.vocab_size:,}; they do not belong together"
         )
     return model.float(), tokenizer
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep from stderr which heads a checkpoint has too many or too few: the caller knows what it needs."""
+    logging = transformers.utils.logging
+    logging.disable_progress_bar()
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
@@ -126,8 +145,18 @@ def _configuration(
             nearest = difflib.get_close_matches(key, keys, n=1)
             hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
             raise QgdrError(f"configuration: {kind} has no key {key!r}{hint}")
-    ids = {name: getattr(tokenizer, name) for name in _SPECIAL_TOKENS if getattr(tokenizer, name) is not None}
+    ids = _special_tokens(tokenizer)
     given = {"vocab_size": len(tokenizer), **ids, **options, **values}
     if known.is_encoder_decoder:
         given.setdefault("decoder_start_token_id", given.get("bos_token_id", given["pad_token_id"]))
     return AutoConfig.for_model(**given)
+
+
+def _special_tokens(tokenizer: PreTrainedTokenizerBase) -> dict[str, int]:
+    found = {}
+    for name, other in _SPECIAL_TOKENS.items():
+        token = getattr(tokenizer, name)
+        token = getattr(tokenizer, other) if token is None else token
+        if token is not None:
+            found[name] = token
+    return found

@@ -17,7 +17,7 @@ from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.languages import language_name
 from qgdr_pyserini.model.loading import ModelSource, load_model
-from qgdr_pyserini.model.shared_decoding import SharedDecoder
+from qgdr_pyserini.model.shared_decoding import SharedDecoder, head_input, head_logits
 from qgdr_pyserini.model.teacher import Pair, Query, Scores, Teacher
 from qgdr_pyserini.model.teacher_settings import TeacherSettings
 
@@ -140,12 +140,15 @@ class QueryGenerator(torch.nn.Module, Teacher):
             t(q, p), ``(pairs,)``.
         """
         given = self.model.prepare_decoder_input_ids_from_labels(labels)
-        logits = self.model(**prompts, decoder_input_ids=given).logits
-        precise = logits.to(torch.promote_types(logits.dtype, torch.float32))
         real = labels != _IGNORED
-        found = precise.log_softmax(dim=-1).gather(2, labels.clamp(min=0).unsqueeze(2)).squeeze(2)
-        scores: torch.Tensor = (found * real).sum(dim=1) / real.sum(dim=1)
-        return scores
+        with head_input(self.model) as hidden:
+            self.model(**prompts, decoder_input_ids=given, use_cache=False)
+        # The head is the larger part of the work: padding does not go through it.
+        logits = head_logits(self.model, hidden[0][real])
+        precise = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        found = -torch.nn.functional.cross_entropy(precise, labels[real], reduction="none")
+        sums = found.new_zeros(len(labels)).index_add(0, real.nonzero()[:, 0], found)
+        return sums / real.sum(dim=1)
 
     @torch.inference_mode()
     def score_pairs(
@@ -192,12 +195,25 @@ class QueryGenerator(torch.nn.Module, Teacher):
             torch.manual_seed(seed)
             return [query for language in languages for query in self._generate(passages, language, n, top_k)]
 
+    def prompt(self, passage: Passage, language: str) -> str:
+        """Write the generator's input for a question about a passage in a language."""
+        name = language_name(language)
+        return self.settings.prompt.format(language=name, title=passage.title, text=passage.text)
+
+    def collate(self, queries: Sequence[Query], passages: Sequence[Passage]) -> dict[str, Any]:
+        """Turn pairs, row by row, into what `forward` takes."""
+        prompts = [self.prompt(p, q.language) for q, p in zip(queries, passages, strict=True)]
+        return self.collate_texts(prompts, [query.text for query in queries])
+
+    def collate_texts(self, prompts: Sequence[str], targets: Sequence[str]) -> dict[str, Any]:
+        """Turn texts and what is to be written for each, row by row, into what `forward` takes."""
+        wanted = self.pad(self.tokenize_queries(targets))
+        labels = wanted["input_ids"].masked_fill(wanted["attention_mask"] == 0, _IGNORED)
+        return {"prompts": self.pad(self._cut(prompts)), "labels": labels}
+
     def tokenize_prompts(self, passages: Iterable[Passage], language: str) -> list[list[int]]:
         """Turn passages into the generator's inputs."""
-        name = language_name(language)
-        texts = [self.settings.prompt.format(language=name, title=p.title, text=p.text) for p in passages]
-        rows = self.tokenizer(texts, truncation=True, max_length=self.settings.passage_max_length)
-        return list(rows["input_ids"])
+        return self._cut([self.prompt(passage, language) for passage in passages])
 
     def tokenize_queries(self, texts: Sequence[str]) -> list[list[int]]:
         """Turn queries into the generator's outputs, the end token included."""
@@ -209,6 +225,10 @@ class QueryGenerator(torch.nn.Module, Teacher):
         """Pad rows of tokens on the right to ``input_ids`` and ``attention_mask`` on the model's device."""
         batch = self.tokenizer.pad({"input_ids": list(rows)}, padding_side="right", return_tensors="pt")
         return {name: batch[name].to(self.device) for name in ("input_ids", "attention_mask")}
+
+    def _cut(self, prompts: Sequence[str]) -> list[list[int]]:
+        rows = self.tokenizer(list(prompts), truncation=True, max_length=self.settings.passage_max_length)
+        return list(rows["input_ids"])
 
     def _score_language(
         self,

@@ -98,24 +98,24 @@ class SharedDecoder:
         self, hidden: torch.Tensor, owners: torch.Tensor, tokens: torch.Tensor
     ) -> torch.Tensor:
         """Look up ``tokens`` in the distributions that ``hidden[owners]`` stands for, ``(tokens,)``."""
-        head, bias = self._model.get_output_embeddings(), getattr(self._model, "final_logits_bias", None)
+        head = self._model.get_output_embeddings()
         precision = torch.promote_types(hidden.dtype, torch.float32)
         found = torch.empty(len(tokens), dtype=precision, device=hidden.device)
         # The logits, and what the softmax makes of them.
         chunk = max(1, self._memory // (2 * head.weight.shape[0] * precision.itemsize))
         for start in range(0, len(hidden), chunk):
-            logits = head(hidden[start : start + chunk])
-            if bias is not None:
-                logits += bias
+            logits = head_logits(self._model, hidden[start : start + chunk])
             here = ((owners >= start) & (owners < start + chunk)).nonzero().squeeze(1)
-            found[here] = logits.log_softmax(dim=1, dtype=precision)[owners[here] - start, tokens[here]]
+            rows = owners[here] - start
+            normalizers = logits.to(precision).logsumexp(dim=1)
+            found[here] = logits[rows, tokens[here]].to(precision) - normalizers[rows]
         return found
 
     def _decode(
         self, states: torch.Tensor, mask: torch.Tensor, given: torch.Tensor, cache: Any
     ) -> tuple[torch.Tensor, Any]:
         """Run the decoder; return what goes into the model's head, and the cache."""
-        with _head_input(self._model) as hidden:
+        with head_input(self._model) as hidden:
             outputs = self._model(
                 encoder_outputs=BaseModelOutput(last_hidden_state=states),
                 attention_mask=mask,
@@ -131,8 +131,15 @@ def _tensors(cache: Any) -> list[torch.Tensor]:
     return [tensor for one in caches for layer in one.layers for tensor in (layer.keys, layer.values)]
 
 
+def head_logits(model: PreTrainedModel, hidden: torch.Tensor) -> torch.Tensor:
+    """Compute the logits of what `head_input` caught, ``(rows, vocabulary)``."""
+    logits: torch.Tensor = model.get_output_embeddings()(hidden)
+    bias = getattr(model, "final_logits_bias", None)
+    return logits if bias is None else logits + bias
+
+
 @contextlib.contextmanager
-def _head_input(model: PreTrainedModel) -> Iterator[list[torch.Tensor]]:
+def head_input(model: PreTrainedModel) -> Iterator[list[torch.Tensor]]:
     """Catch what a model gives to its head, scaled as the model does it, and give the head nothing to do."""
     caught: list[torch.Tensor] = []
 

@@ -11,10 +11,13 @@ from qgdr_pyserini.model.cross_encoder import CrossEncoder
 from qgdr_pyserini.model.loading import ModelSource, Precision, place
 from qgdr_pyserini.model.query_generator import QueryGenerator
 
+TrainableTeacher = QueryGenerator | CrossEncoder
+"""A teacher that is a module, with ``collate``, which makes what its ``forward`` takes."""
+
 
 def load_teacher(
     checkpoint: str, *, device: str = "cpu", precision: Precision = "fp32", **options: Any
-) -> QueryGenerator | CrossEncoder:
+) -> TrainableTeacher:
     """Load a query generator from an encoder-decoder's checkpoint, a cross-encoder from any other.
 
     Parameters
@@ -37,5 +40,5 @@ def load_teacher(
         config = AutoConfig.from_pretrained(checkpoint)
     except Exception as error:
         raise QgdrError(f"{checkpoint}: no model to load ({first_line(error)})") from error
-    kind: type[QueryGenerator | CrossEncoder] = QueryGenerator if config.is_encoder_decoder else CrossEncoder
+    kind: type[TrainableTeacher] = QueryGenerator if config.is_encoder_decoder else CrossEncoder
     return place(kind.load(ModelSource(checkpoint=checkpoint), **options), device, precision)

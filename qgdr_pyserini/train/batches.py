@@ -9,8 +9,8 @@ import numpy.typing as npt
 import torch
 from transformers import PreTrainedTokenizerFast
 
-from qgdr_pyserini.train.pairs import PairSource
-from qgdr_pyserini.train.recipe import SourceSettings
+from qgdr_pyserini.train.pair_settings import SourceSettings
+from qgdr_pyserini.train.pairs import PairSource, draw_batch
 
 Batch = dict[str, torch.Tensor]
 
@@ -45,9 +45,7 @@ class BagBatches(torch.utils.data.Dataset[Batch]):
         steps: int,
         seed: int,
     ) -> None:
-        self._sources = [(source, settings) for source, settings in sources if settings.weight > 0]
-        weights = np.array([settings.weight for _, settings in self._sources])
-        self._probabilities = weights / weights.sum()
+        self._sources = sources
         self._queries = BagTokenizer(tokenizer, lengths[0])
         self._passages = BagTokenizer(tokenizer, lengths[1], recurring)
         self._steps = steps
@@ -57,9 +55,7 @@ class BagBatches(torch.utils.data.Dataset[Batch]):
         return self._steps
 
     def __getitem__(self, step: int) -> Batch:
-        rng = np.random.default_rng([self._seed, step])
-        source, settings = self._sources[int(rng.choice(len(self._sources), p=self._probabilities))]
-        pairs = source.draw(settings.batch_size, rng)
+        pairs = draw_batch(self._sources, np.random.default_rng([self._seed, step]))
         _, keys = np.unique([pair.key for pair in pairs], return_inverse=True)
         query_ids, query_offsets = self._queries([pair.query for pair in pairs])
         passage_ids, passage_offsets = self._passages([pair.passage for pair in pairs])

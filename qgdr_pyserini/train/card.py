@@ -5,15 +5,20 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from qgdr_pyserini import __version__
 from qgdr_pyserini.collection.sources import Source, find_source
-from qgdr_pyserini.collection.training_set import TrainingQuery, TrainingSet
 from qgdr_pyserini.files import atomic_text
-from qgdr_pyserini.train.recipe import Recipe
+from qgdr_pyserini.model.dual_encoder import DualEncoder
+from qgdr_pyserini.train.curves import draw_curves
+from qgdr_pyserini.train.recipe_settings import Recipe
+from qgdr_pyserini.train.stages import Done
+from qgdr_pyserini.train.training_data import TrainingData
+
+CURVES = "training.svg"
 
 # A recall over fewer queries says little.
 _FEWEST_QUERIES = 50
@@ -29,31 +34,29 @@ class Training:
         Its settings.
     data
         What it learned from.
-    searched
-        Number of passages that held-out queries are searched in.
-    log
-        The Trainer's rows: step, loss, learning rate.
-    held_out
-        Queries kept from training.
+    encoder
+        What it made, as saved.
+    stages
+        Complete stages, in order.
     recall
-        Recall@cutoff of these by language, over all passages.
+        Recall@cutoff of held-out queries by language, over all passages.
     cutoff
         Of that recall.
     """
 
     recipe: Recipe
-    data: TrainingSet
-    searched: int
-    log: Sequence[dict[str, float]]
-    held_out: Sequence[TrainingQuery]
+    data: TrainingData
+    encoder: DualEncoder
+    stages: Sequence[Done]
     recall: dict[str, float]
     cutoff: int
 
 
 def write_card(folder: Path, training: Training) -> None:
-    """Write the card as ``README.md``, and every setting and figure as ``training.json``."""
+    """Write ``README.md``, every setting and figure as ``training.json``, and the loss curves."""
+    curves = draw_curves(training.stages, folder / CURVES)
     with atomic_text(folder / "README.md") as file:
-        file.write(_card(training))
+        file.write(_card(training, curves))
     with atomic_text(folder / "training.json") as file:
         json.dump(_record(training), file, indent=1, ensure_ascii=False)
         file.write("\n")
@@ -63,16 +66,21 @@ def _record(training: Training) -> dict[str, Any]:
     return {
         "qgdr_pyserini": __version__,
         "recipe": training.recipe.model_dump(),
-        "data": training.data.counts(),
-        "held_out": {f"recall@{training.cutoff}": training.recall, "queries": _by_language(training)},
-        "log": list(training.log),
+        "data": {
+            "digest": training.data.digest,
+            "queries": dict(sorted(Counter(row.lang for row in training.data.rows).items())),
+            "sources": training.data.sources,
+        },
+        "held_out": {f"recall@{training.cutoff}": training.recall, "queries": _held_out(training)},
+        "stages": {stage.name: stage.record for stage in training.stages},
     }
 
 
-def _card(training: Training) -> str:
-    recipe, student = training.recipe, training.recipe.student
+def _card(training: Training, curves: bool) -> str:
+    recipe, encoder = training.recipe, training.encoder
+    picture = f"\n![Loss over steps, by stage]({CURVES})\n" if curves else ""
     return f"""---
-license: cc-by-sa-4.0
+license: {recipe.licence}
 pipeline_tag: sentence-similarity
 library_name: sentence-transformers
 tags: [cross-lingual-retrieval, pyserini, qgdr]
@@ -82,13 +90,12 @@ tags: [cross-lingual-retrieval, pyserini, qgdr]
 
 {recipe.description}: a question in another language finds English passages.
 
-- **Model**: a bag of {recipe.vocabulary.size:,} subword vectors with learned weights, stored as a BERT
-  without layers; {student.dimension} dimensions, mean pooling, unit length (the inner product is the
-  cosine). Word order has no influence.
-- **Input**: questions up to {student.query_max_length} subwords; passages, `title\\ntext`, up to
-  {student.passage_max_length}. No prefixes. Text is lower-cased and Latin and Arabic marks are folded.
-- **Languages seen in training**: {_languages(training.data)}.
-- **Licence**: CC BY-SA 4.0, because of the data it was trained on (below).
+- **Model**: {_model(training)}; {encoder.dimension} dimensions, {encoder.config.pooling} pooling,
+  {_scale(encoder)}.
+- **Input**: questions up to {encoder.config.query_max_length} subwords; passages, `title\\ntext`, up to
+  {encoder.config.passage_max_length}. No prefixes.
+- **Languages of the questions seen in training**: {", ".join(training.data.languages)}.
+- **Licence**: {recipe.licence}.
 
 ```bash
 python -m pyserini.search.faiss --encoder {recipe.name} --index indexes/xquad.qgdr \\
@@ -97,56 +104,114 @@ python -m pyserini.search.faiss --encoder {recipe.name} --index indexes/xquad.qg
 
 ## Training
 
-Contrastive training from scratch, {recipe.contrastive.steps:,} steps, by `qgdr train {recipe.name}`; every
-setting is in `recipe.toml`, the loss curve and all counts are in `training.json`.
+By `qgdr train {recipe.name}`, seed {recipe.seed}; every setting is in `recipe.toml`, logs and counts are in
+`training.json`.
+
+| stage | what | seconds |
+|---|---|---|
+{_stage_table(training.stages)}
+{picture}
+{_queries(training)}
 
 | data | rows | source | licence |
 |---|---|---|---|
 {_data_table(training.data)}
-
-## Measured on held-out articles
-
-Recall@{training.cutoff} over all {training.searched:,} training and held-out passages, for queries about
-articles that were kept from training ({recipe.holdout:.0%} of the titles); languages with at least
-{_FEWEST_QUERIES} such queries.
-
-| language | queries | recall@{training.cutoff} |
-|---|---|---|
-{_recall_table(training)}
-"""
+{_teacher_table(training.stages)}{_held_out_section(training)}"""
 
 
-def _languages(data: TrainingSet) -> str:
-    rows = (data.queries, data.questions, data.sentences, data.lexicon, data.names)
-    return ", ".join(sorted({row.lang for part in rows for row in part}))
+def _model(training: Training) -> str:
+    config = training.encoder.model.config
+    layers = getattr(config, "num_hidden_layers", None)
+    if layers == 0:
+        size = f"{config.vocab_size:,}"
+        return (
+            f"a bag of {size} subword vectors, stored as a BERT without layers (word order has no influence)"
+        )
+    start = training.recipe.student.checkpoint
+    return f"{config.model_type} of {layers} layers" + (f", trained from `{start}`" if start else "")
 
 
-def _data_table(data: TrainingSet) -> str:
-    parts: list[tuple[str, Iterable[str]]] = [
-        ("passages", (row.source for row in data.passages.values())),
-        ("queries", (row.source for row in data.queries)),
-        ("translated questions", (row.source for row in data.questions)),
-        ("sentences", (row.source for row in data.sentences)),
-        ("lexicon", (row.source for row in data.lexicon)),
-        ("names", (row.source for row in data.names)),
-    ]
+def _scale(encoder: DualEncoder) -> str:
+    return "unit length (the inner product is the cosine)" if encoder.config.normalize else "inner product"
+
+
+def _stage_table(stages: Sequence[Done]) -> str:
+    return "\n".join(f"| {s.name} | {_summary(s.record)} | {s.record['seconds']:,.0f} |" for s in stages)
+
+
+def _summary(record: dict[str, Any]) -> str:
+    parts = []
+    if log := record.get("log"):
+        ends = [f"{row['loss']:.3f} at step {int(row['step']):,}" for row in (log[0], log[-1])]
+        parts.append(f"loss {' → '.join(ends)}")
+    parts += [f"{record[key]:,} {name}" for key, name in _COUNTS.items() if record.get(key)]
+    if "teacher" in record:
+        accuracy = f"{record['teacher'].get('all', 0):.3f}, student {record['student'].get('all', 0):.3f}"
+        parts.append(f"held-out positive put first among {record['candidates']}: teacher {accuracy}")
+    if "checkpoint" in record:
+        parts.append(f"`{record['checkpoint']}`")
+    return "; ".join(parts)
+
+
+_COUNTS = {"queries": "queries", "generated": "generated queries", "subwords": "subwords"}
+
+
+def _queries(training: Training) -> str:
+    limit = training.recipe.data.limit_per_language
+    most = f", at most {limit:,} of a language" if limit else ""
+    return f"Queries learned from in warm-up, teacher and iterations: {len(training.data.rows):,}{most}."
+
+
+def _data_table(data: TrainingData) -> str:
     lines = []
-    for part, tags in parts:
-        for tag, rows in sorted(Counter(tags).items()):
-            source = find_source(tag) or Source(tag, "", "unknown")
-            where = f" ({source.where})" if source.where else ""
-            lines.append(f"| {part} | {rows:,} | {source.name}{where} | {source.licence} |")
+    for part, tag, rows in data.sources:
+        source = find_source(tag) or Source(tag, "", "unknown")
+        where = f" ({source.where})" if source.where else ""
+        lines.append(f"| {part} | {rows:,} | {source.name}{where} | {source.licence} |")
     return "\n".join(lines)
 
 
-def _recall_table(training: Training) -> str:
-    counts = _by_language(training)
-    return "\n".join(
+def _teacher_table(stages: Sequence[Done]) -> str:
+    checked = [stage.record for stage in stages if "teacher" in stage.record]
+    if not checked:
+        return ""
+    record = checked[-1]
+    rows = "\n".join(
+        f"| {lang} | {value:.3f} | {record['student'][lang]:.3f} |"
+        for lang, value in record["teacher"].items()
+    )
+    return f"""
+## Teacher and student as re-rankers
+
+How often the positive of a held-out query is put above all of its {record["candidates"] - 1} negatives, which
+the student retrieved ({record["queries"]:,} queries).
+
+| language | teacher | student |
+|---|---|---|
+{rows}
+"""
+
+
+def _held_out_section(training: Training) -> str:
+    counts = _held_out(training)
+    rows = "\n".join(
         f"| {lang} | {counts[lang]:,} | {recall:.3f} |"
         for lang, recall in training.recall.items()
         if counts[lang] >= _FEWEST_QUERIES
     )
+    if not rows:
+        return ""
+    return f"""
+## Measured on held-out articles
+
+Recall@{training.cutoff} over all passages, for queries about articles that were kept from training
+({training.recipe.holdout:.0%} of the titles); languages with at least {_FEWEST_QUERIES} such queries.
+
+| language | queries | recall@{training.cutoff} |
+|---|---|---|
+{rows}
+"""
 
 
-def _by_language(training: Training) -> dict[str, int]:
-    return dict(sorted(Counter(row.lang for row in training.held_out).items()))
+def _held_out(training: Training) -> dict[str, int]:
+    return dict(sorted(Counter(row.lang for row in training.data.held_out).items()))

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from qgdr_pyserini.collection.tevatron import Candidate, CandidateList
@@ -17,6 +16,9 @@ from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.train.language_sampler import LanguageSampler, SamplerSettings
 from qgdr_pyserini.train.losses.agreement import AgreementSettings, agreement
+from qgdr_pyserini.train.order import ShuffledOrder
+from qgdr_pyserini.train.pair_settings import SourceSettings
+from qgdr_pyserini.train.pairs import Pair, PairSource, draw_batch
 
 
 class Aligned(NamedTuple):
@@ -33,6 +35,7 @@ class Example(NamedTuple):
     A query without one is aligned with itself, which costs nothing and teaches nothing.
     """
 
+    number: int
     query: str
     candidates: tuple[Candidate, ...]
     aligned: Aligned
@@ -75,6 +78,8 @@ class Examples(torch.utils.data.Dataset[Example]):
         Schedule of the generated queries' languages.
     draw
         Sizes and seed.
+    scored
+        Whether every candidate must have a score.
     """
 
     def __init__(
@@ -83,15 +88,17 @@ class Examples(torch.utils.data.Dataset[Example]):
         aligned: Mapping[str, Sequence[Aligned]],
         sampler: SamplerSettings,
         draw: Draw,
+        *,
+        scored: bool = True,
     ) -> None:
         self._rows = [row for row in rows if row.positives and row.negatives]
         if not self._rows:
             raise QgdrError("distillation: no query has both a positive and a negative passage")
-        for row in self._rows:
+        for row in self._rows if scored else ():
             _check_scored(row)
         self._aligned = aligned
         self._draw = draw
-        self._known_order = (-1, np.empty(0, dtype=np.int64))
+        self._order = ShuffledOrder(len(self._rows), draw.seed)
         by_language: dict[str, list[float]] = defaultdict(list)
         for query in (query for queries in aligned.values() for query in queries):
             by_language[query.language].append(query.agreement)
@@ -104,19 +111,13 @@ class Examples(torch.utils.data.Dataset[Example]):
     def __getitem__(self, i: int) -> Example:
         if not 0 <= i < len(self):
             raise IndexError(i)
-        epoch, place = divmod(i, len(self._rows))
-        row = self._rows[self._order(epoch)[place]]
+        epoch, place = self._order.place(i)
+        row = self._rows[place]
         rng = np.random.default_rng([self._draw.seed, epoch, place])
         count = min(self._draw.candidates - 1, len(row.negatives))
         chosen = np.sort(rng.choice(len(row.negatives), count, replace=False))
         candidates = (row.positives[0], *(row.negatives[j] for j in chosen))
-        return Example(row.query, candidates, self._partner(row, i, rng))
-
-    def _order(self, epoch: int) -> npt.NDArray[np.int64]:
-        if self._known_order[0] != epoch:
-            rng = np.random.default_rng([self._draw.seed, epoch])
-            self._known_order = (epoch, rng.permutation(len(self._rows)))
-        return self._known_order[1]
+        return Example(i, row.query, candidates, self._partner(row, i, rng))
 
     def _partner(self, row: CandidateList, i: int, rng: np.random.Generator) -> Aligned:
         by_language: dict[str, list[Aligned]] = defaultdict(list)
@@ -169,6 +170,29 @@ def align(
     return dict(found)
 
 
+class Replay:
+    """Draws pairs of the pre-training for a batch, by the number of the batch's first example.
+
+    Parameters
+    ----------
+    sources
+        Where pairs come from, each with its weight; see `qgdr_pyserini.train.pairs.pair_sources`.
+    size
+        Pairs a batch and process.
+    seed
+        Of the drawing.
+    """
+
+    def __init__(self, sources: Sequence[tuple[PairSource, SourceSettings]], size: int, seed: int) -> None:
+        self._sources = sources
+        self._size = size
+        self._seed = seed
+
+    def draw(self, number: int) -> list[Pair]:
+        """Draw the pairs that go with the batch beginning with this example."""
+        return draw_batch(self._sources, np.random.default_rng([self._seed, number]), self._size)
+
+
 class Collator:
     """Puts examples into tensors, padded to one number of candidates.
 
@@ -178,39 +202,54 @@ class Collator:
         Whose tokenizer and lengths are used.
     candidates
         Their number.
+    replay
+        Draws pairs to go with each batch; None for none.
     """
 
-    def __init__(self, encoder: DualEncoder, candidates: int) -> None:
+    def __init__(self, encoder: DualEncoder, candidates: int, *, replay: Replay | None = None) -> None:
         self._encoder = encoder
         self._candidates = candidates
+        self._replay = replay
 
     def __call__(self, examples: Sequence[Example]) -> dict[str, Any]:
         """Return what `qgdr_pyserini.train.distillation_stage.Distiller` takes."""
-        config, shape = self._encoder.config, (len(examples), self._candidates)
+        shape = (len(examples), self._candidates)
         mask, teacher = torch.zeros(shape, dtype=torch.bool), torch.zeros(shape)
         keys = torch.full(shape, -1)
         texts: list[str] = []
         for i, example in enumerate(examples):
             for j, item in enumerate(example.candidates):
                 mask[i, j], teacher[i, j] = True, item.score or 0.0
-                keys[i, j] = _key(item.passage.docid)
-                texts.append(config.passage_prefix + item.passage.contents)
-        queries, aligned = (
-            self._encoder.tokenize([config.query_prefix + text for text in column], config.query_max_length)
-            for column in ([e.query for e in examples], [e.aligned.text for e in examples])
-        )
-        return {
-            "queries": queries,
-            "aligned": aligned,
-            "passages": self._encoder.tokenize(texts, config.passage_max_length),
+                keys[i, j] = text_key(item.passage.docid)
+                texts.append(item.passage.contents)
+        batch = {
+            "queries": self._queries([example.query for example in examples]),
+            "aligned": self._queries([example.aligned.text for example in examples]),
+            "passages": self._passages(texts),
             "agreement": torch.tensor([example.aligned.agreement for example in examples]),
             "teacher": teacher,
             "mask": mask,
             "keys": keys,
         }
+        return batch if self._replay is None else batch | {"replay": self._pairs(examples[0].number)}
+
+    def _pairs(self, number: int) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor], torch.Tensor]:
+        assert self._replay is not None
+        pairs = self._replay.draw(number)
+        keys = torch.tensor([text_key(pair.key) for pair in pairs])
+        return self._queries([pair.query for pair in pairs]), self._passages([p.passage for p in pairs]), keys
+
+    def _queries(self, texts: Sequence[str]) -> dict[str, torch.Tensor]:
+        config = self._encoder.config
+        return self._encoder.tokenize([config.query_prefix + text for text in texts], config.query_max_length)
+
+    def _passages(self, texts: Sequence[str]) -> dict[str, torch.Tensor]:
+        config = self._encoder.config
+        prefixed = [config.passage_prefix + text for text in texts]
+        return self._encoder.tokenize(prefixed, config.passage_max_length)
 
 
-def _key(docid: str) -> int:
+def text_key(docid: str) -> int:
     """Turn a docid into a number that is the same in every process, as Python's own hash is not."""
     return int.from_bytes(hashlib.blake2b(docid.encode(), digest_size=7).digest())
 

@@ -1,15 +1,11 @@
-"""Articles kept from training, and how well an encoder finds their passages."""
+"""Articles kept from training."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections import defaultdict
-
-import torch
 
 from qgdr_pyserini.collection.training_set import TrainingQuery, TrainingSet
-from qgdr_pyserini.model.dual_encoder import DualEncoder
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -30,7 +26,7 @@ def split_by_article(data: TrainingSet, share: float) -> Split:
     share
         Between 0 (nothing held out) and 1.
     """
-    held = {docid for docid, row in data.passages.items() if _position(row.title) < share}
+    held = {docid for docid, row in data.passages.items() if article_is_held_out(row.title, share)}
     training = dataclasses.replace(
         data,
         passages={docid: row for docid, row in data.passages.items() if docid not in held},
@@ -39,39 +35,9 @@ def split_by_article(data: TrainingSet, share: float) -> Split:
     return Split(training, [row for row in data.queries if row.docid in held])
 
 
-def recall_by_language(
-    encoder: DualEncoder, data: TrainingSet, queries: list[TrainingQuery], cutoff: int
-) -> dict[str, float]:
-    """Measure recall@cutoff of queries over all passages, by exact search.
-
-    Parameters
-    ----------
-    encoder
-        What to measure.
-    data
-        Whose passages are searched, trained on or not.
-    queries
-        Each with its one relevant passage.
-    cutoff
-        How many passages are looked at.
-
-    Returns
-    -------
-    dict of str to float
-        By language.
-    """
-    docids = list(data.passages)
-    place = {docid: i for i, docid in enumerate(docids)}
-    passages = torch.from_numpy(encoder.encode_passages([data.passages[d].contents for d in docids]))
-    found: dict[str, list[float]] = defaultdict(list)
-    for start in range(0, len(queries), 1024):
-        rows = queries[start : start + 1024]
-        vectors = torch.from_numpy(encoder.encode_queries([row.query for row in rows]))
-        top = (vectors @ passages.T).topk(min(cutoff, len(docids))).indices
-        gold = torch.tensor([place[row.docid] for row in rows]).unsqueeze(1)
-        for row, hit in zip(rows, (top == gold).any(dim=1).tolist(), strict=True):
-            found[row.lang].append(float(hit))
-    return {lang: sum(hits) / len(hits) for lang, hits in sorted(found.items())}
+def article_is_held_out(title: str, share: float) -> bool:
+    """Tell whether an article is among the share that is held out."""
+    return _position(title) < share
 
 
 def _position(title: str) -> float:

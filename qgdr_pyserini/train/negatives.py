@@ -84,7 +84,7 @@ def mine_negatives(
         docids = ranking.get(row.query_id, ())[: settings.depth]
         passages = [_look_up(docid, corpus) for docid in docids]
         kept = without_positives(row, passages)
-        answers = [answer for answer in row.answers if answer.strip().lower() not in _NO_SPAN]
+        answers = usable_answers(row)
         if answers:
             kept = [passage for passage in kept if not contains_answer(passage, answers)]
         elif teacher is not None:
@@ -92,6 +92,23 @@ def mine_negatives(
         negatives = tuple(Candidate(passage) for passage in kept[: settings.negatives])
         found.append(dataclasses.replace(row, negatives=negatives))
     return found
+
+
+def usable_answers(row: CandidateList) -> list[str]:
+    """List the answers that tell an answering passage: those that stand in one of the positives.
+
+    Others, such as a translation of the answer or "yes", stand in no answering passage either.
+    """
+    spans = [answer for answer in row.answers if answer.strip().lower() not in _NO_SPAN]
+    return [answer for answer in spans if any(contains_answer(c.passage, [answer]) for c in row.positives)]
+
+
+def drop_likely_positives(row: CandidateList, margin: float) -> CandidateList:
+    """Drop scored negatives above the best positive less the margin, where no answers tell them apart."""
+    if usable_answers(row) or not row.positives:
+        return row
+    limit = max(_scored(item) for item in row.positives) - margin
+    return dataclasses.replace(row, negatives=tuple(c for c in row.negatives if _scored(c) < limit))
 
 
 def without_positives(row: CandidateList, passages: Iterable[Passage]) -> list[Passage]:
@@ -159,6 +176,12 @@ def rank_with_encoder(
         row.query_id: [docids[i] for i in places]
         for row, places in zip(rows, hits.places.tolist(), strict=True)
     }
+
+
+def _scored(item: Candidate) -> float:
+    if item.score is None:
+        raise QgdrError(f"passage {item.passage.docid!r} has no score; run 'qgdr score' first")
+    return item.score
 
 
 def _words(text: str) -> str:

@@ -9,8 +9,9 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from qgdr_pyserini.collection.corpus import join_title
-from qgdr_pyserini.collection.training_set import TrainingPassage, TrainingQuery, Translation
+from qgdr_pyserini.collection.training_set import TrainingPassage, TrainingQuery, TrainingSet, Translation
 from qgdr_pyserini.train.code_switching import CodeSwitcher
+from qgdr_pyserini.train.pair_settings import PairSettings, SourceSettings
 
 Row = TypeVar("Row")
 
@@ -128,3 +129,30 @@ class CodeSwitchedPairs:
         """Draw ``size`` pairs with replacement."""
         pairs = self._english.draw(size, rng)
         return [pair._replace(query=self._switcher.switch(pair.query, rng)) for pair in pairs]
+
+
+def pair_sources(data: TrainingSet, settings: PairSettings) -> list[tuple[PairSource, SourceSettings]]:
+    """Make the sources of a training set, each with its weight and batch size."""
+    exponent, chosen = settings.language_exponent, settings.sources
+    switcher = CodeSwitcher([*data.lexicon, *data.names], settings.lowest_switch_rate)
+    english = QueryPairs((row for row in data.queries if row.lang == "en"), data.passages, exponent)
+    crops = CropPairs(data.passages.values())
+    return [
+        (QueryPairs(data.queries, data.passages, exponent), chosen.queries),
+        (CodeSwitchedPairs(english, switcher), chosen.code_switched_queries),
+        (TranslationPairs(data.questions, exponent), chosen.questions),
+        (TranslationPairs(data.sentences, exponent), chosen.sentences),
+        (TranslationPairs(data.lexicon, exponent), chosen.lexicon),
+        (TranslationPairs(data.names, exponent), chosen.names),
+        (crops, chosen.crops),
+        (CodeSwitchedPairs(crops, switcher), chosen.code_switched_crops),
+    ]
+
+
+def draw_batch(
+    sources: Sequence[tuple[PairSource, SourceSettings]], rng: np.random.Generator, size: int | None = None
+) -> list[Pair]:
+    """Draw a batch from one source, drawn by weight; of its own batch size when None."""
+    weights = np.array([settings.weight for _, settings in sources])
+    source, settings = sources[int(rng.choice(len(sources), p=weights / weights.sum()))]
+    return source.draw(size or settings.batch_size, rng)

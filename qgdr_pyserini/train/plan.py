@@ -1,43 +1,245 @@
-"""What a recipe would do, without doing it."""
+"""What a recipe would do, without doing it: stages, sizes, steps, estimated FLOPs and memory."""
 
 from __future__ import annotations
 
-from qgdr_pyserini.train.recipe import Recipe
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
 
-_BYTES_PER_HALF = 2
-_STATES_PER_PARAMETER = 4  # the weight, its gradient and AdamW's two moments
+from qgdr_pyserini.train.distillation_settings import DistillationSettings
+from qgdr_pyserini.train.model_size import ModelSize, checkpoint_size, source_size
+from qgdr_pyserini.train.recipe_settings import Recipe, TeacherRecipe
+from qgdr_pyserini.train.teacher_stage_settings import RankingSettings
+from qgdr_pyserini.train.training import TrainingSettings
+
+_STATES = 4 * 4  # bytes a parameter: the weight, its gradient and AdamW's two moments, in fp32
+_ACTIVATIONS = 34  # bytes a token, layer and dimension, about (Korthikanti et al. 2022, equation 2)
+
+# What texts are taken to be long where their limit is not lower, in tokens.
+_QUERY, _PASSAGE = 20, 160
 
 
-def describe(recipe: Recipe) -> str:
-    """List a recipe's stages with their sizes.
+@dataclasses.dataclass(frozen=True, slots=True)
+class Line:
+    """One stage: what it does, FLOPs (None: not known), bytes."""
+
+    stage: str
+    what: str
+    flops: float | None = None
+    memory: float | None = None
+
+
+def describe(recipe: Recipe, data: Path | None = None) -> str:
+    """List a recipe's stages.
 
     Parameters
     ----------
     recipe
         All settings.
+    data
+        The data; where it is None, work on all queries is given for a thousand of them.
 
     Returns
     -------
     str
-        A few lines of text.
+        A table in Markdown, with a line before and after.
     """
-    vocabulary, student, contrastive = recipe.vocabulary, recipe.student, recipe.contrastive
-    parameters = vocabulary.size * student.dimension
-    sources = contrastive.sources.model_dump()
-    total = sum(source["weight"] for source in sources.values())
-    pairs = contrastive.steps * sum(s["weight"] * s["batch_size"] for s in sources.values()) / total
-    lines = [
-        f"recipe {recipe.name}, seed {recipe.seed}: {recipe.description}",
-        f"1. vocabulary: {vocabulary.size:,} subwords",
-        f"2. contrastive: {contrastive.steps:,} steps, about {pairs:,.0f} pairs",
+    queries = _count(recipe, data)
+    lines = list(_Plan(recipe, queries or 1000).lines())
+    width = max(len(line.what) for line in lines)
+    name = max(len(line.stage) for line in lines)
+    rows = [
+        f"| {one.stage:<{name}} | {one.what:<{width}} | {_flops(one.flops):>8} | {_bytes(one.memory):>8} |"
+        for one in lines
     ]
-    for name, source in sources.items():
-        lines.append(
-            f"     {name}: {source['weight'] / total:.0%} of the batches, {source['batch_size']} pairs each"
+    head = f"| {'stage':<{name}} | {'what':<{width}} | {'FLOPs':>8} | {'memory':>8} |"
+    rule = f"|{'-' * (name + 2)}|{'-' * (width + 2)}|{'-' * 10}|{'-' * 10}|"
+    known = [line.flops for line in lines if line.flops is not None]
+    basis = f"{queries:,} queries" if queries else "work on all queries is given for each 1,000 of them"
+    return "\n".join(
+        [
+            f"recipe {recipe.name}, seed {recipe.seed}: {recipe.description}",
+            "",
+            head,
+            rule,
+            *rows,
+            "",
+            f"Estimated, in all {_flops(sum(known))}FLOPs; {basis}; texts taken as {_QUERY} and {_PASSAGE} "
+            "tokens or their limit; memory for weights, optimizer and activations.",
+        ]
+    )
+
+
+class _Plan:
+    def __init__(self, recipe: Recipe, queries: int) -> None:
+        self._recipe, self._queries = recipe, queries
+        student = recipe.student
+        self._query = min(_QUERY, student.query_max_length)
+        self._passage = min(_PASSAGE, student.passage_max_length)
+        self._student = self._student_size()
+        vocabulary = self._student.vocabulary if self._student else 0
+        self._teacher = source_size(recipe.teacher.source, vocabulary) if recipe.teacher else None
+
+    def lines(self) -> Iterator[Line]:
+        """Go through the stages in their order."""
+        recipe = self._recipe
+        yield from self._start()
+        if recipe.warmup or (recipe.teacher and recipe.teacher.ranking):
+            yield self._mine("0-mine", recipe.negatives.first)
+        if recipe.warmup:
+            yield self._train_student("0-warmup", recipe.warmup)
+        if recipe.teacher:
+            yield from self._train_teacher(recipe.teacher)
+        for number in range(1, recipe.iterations + 1) if recipe.distillation else ():
+            yield from self._iteration(f"{number}-")
+        size = self._student
+        bytes_each = 2 if recipe.export == "fp16" else 4
+        about = f"{size.parameters:,} parameters, {size.dimension} dimensions, " if size else ""
+        disk = f"{size.parameters * bytes_each / 2**20:,.0f} MiB on disk" if size else "size not known here"
+        yield Line("encoder", about + disk)
+
+    def _start(self) -> Iterator[Line]:
+        recipe, size = self._recipe, self._student
+        if recipe.student.checkpoint:
+            yield Line("student", f"from {recipe.student.checkpoint}")
+            return
+        if not (recipe.vocabulary and recipe.pretraining and recipe.pairs and size):
+            return
+        yield Line("vocabulary", f"{recipe.vocabulary.size:,} subwords")
+        sources = [s for s in recipe.pairs.sources.model_dump().values() if s["weight"]]
+        total = sum(s["weight"] for s in sources)
+        each = sum(s["weight"] * s["batch_size"] for s in sources) / total
+        steps, largest = recipe.pretraining.steps, max(s["batch_size"] for s in sources)
+        # A bag adds up vectors; what costs is scoring every pair against every other, and AdamW.
+        flops = steps * (6 * each**2 * size.dimension + 12 * size.parameters)
+        yield Line(
+            "pretraining",
+            f"{steps:,} steps, about {steps * each:,.0f} pairs from {len(sources)} sources",
+            flops,
+            size.parameters * _STATES + 3 * 4 * largest**2,
         )
-    lines += [
-        f"3. encoder: {parameters:,} parameters, {student.dimension} dimensions, "
-        f"{parameters * _BYTES_PER_HALF / 2**20:.0f} MiB on disk",
-        f"memory for weights, gradients and AdamW: {parameters * 4 * _STATES_PER_PARAMETER / 2**20:.0f} MiB",
-    ]
-    return "\n".join(lines)
+
+    def _iteration(self, prefix: str) -> Iterator[Line]:
+        recipe = self._recipe
+        settings = recipe.distillation
+        assert settings is not None
+        yield self._mine(f"{prefix}mine", "student")
+        if recipe.teacher:
+            if recipe.holdout:
+                yield Line(f"{prefix}check-teacher", "teacher and student re-rank held-out queries")
+            pairs = self._queries * (recipe.negatives.negatives + 1)
+            yield self._score(f"{prefix}score", pairs)
+            if recipe.aligns:
+                asked = recipe.generation.languages_per_query or len(recipe.generation.languages)
+                count = self._queries * asked * recipe.generation.n
+                yield self._generate(f"{prefix}generate", count)
+                yield self._score(f"{prefix}score-generated", count * (recipe.negatives.negatives + 1))
+        yield self._train_student(f"{prefix}distil", settings)
+
+    def _mine(self, stage: str, how: str) -> Line:
+        recipe = self._recipe
+        what = f"{recipe.negatives.negatives} of the first {recipe.negatives.depth} by {how}"
+        flops = 2.0 * self._student.body * self._queries * self._query if self._student else None
+        return Line(stage, f"{what}; plus encoding the corpus" if how == "student" else what, flops)
+
+    def _train_student(self, stage: str, settings: DistillationSettings) -> Line:
+        tokens = settings.batch_size * (settings.candidates * self._passage + self._query)
+        if settings.alpha:
+            tokens += settings.batch_size * self._query
+        if settings.replay:
+            tokens += settings.replay.batch_size * (self._passage + self._query)
+        weights = f"λ={settings.kd:g} α={settings.alpha:g} β={settings.beta:g}"
+        what = f"{_steps(settings)} of {settings.candidates} candidates, {weights}"
+        return _training(stage, what, self._student, settings, tokens, 0)
+
+    def _train_teacher(self, teacher: TeacherRecipe) -> Iterator[Line]:
+        query = min(_QUERY, teacher.generator.query_max_length)
+        passage = min(_PASSAGE, teacher.generator.passage_max_length)
+        for name, group, source in (
+            ("translation", teacher.translation, query),
+            ("generation", teacher.generation, passage),
+        ):
+            if group:
+                targets = group.batch_size * query
+                tokens = group.batch_size * source + targets
+                yield _training(f"teacher-{name}", _steps(group), self._teacher, group, tokens, targets)
+        if ranking := teacher.ranking:
+            pairs = ranking.batch_size * ranking.candidates
+            heads = pairs * query if teacher.kind == "query-generator" else 0
+            what = f"{_steps(ranking)} of {ranking.candidates} candidates{_share(ranking)}"
+            tokens = pairs * (query + passage)
+            yield _training("teacher-ranking", what, self._teacher, ranking, tokens, heads)
+
+    def _score(self, stage: str, pairs: int) -> Line:
+        return Line(stage, f"{pairs:,} pairs", self._inference(pairs, pairs), self._loaded())
+
+    def _generate(self, stage: str, count: int) -> Line:
+        languages = ", ".join(self._recipe.generation.languages)
+        return Line(stage, f"{count:,} queries in {languages}", self._inference(count, count), self._loaded())
+
+    def _inference(self, passages: int, targets: int) -> float | None:
+        size, teacher = self._teacher, self._recipe.teacher
+        if size is None or teacher is None:
+            return None
+        query, passage = self._query, self._passage
+        if teacher.kind == "cross-encoder":
+            return 2.0 * size.body * passages * (query + passage)
+        head = size.dimension * size.vocabulary
+        # About half of an encoder-decoder's body is its encoder.
+        return passages * size.body * passage + targets * query * (size.body + 2.0 * head)
+
+    def _loaded(self) -> float | None:
+        teacher = self._recipe.teacher
+        each = 2 if teacher and teacher.precision == "bf16" else 4
+        return float(self._teacher.parameters * each) if self._teacher else None
+
+    def _student_size(self) -> ModelSize | None:
+        student, vocabulary = self._recipe.student, self._recipe.vocabulary
+        if student.checkpoint:
+            return checkpoint_size(student.checkpoint)
+        size = vocabulary.size if vocabulary else 0
+        return ModelSize(0, size * student.dimension, student.dimension, size)
+
+
+def _training(
+    stage: str, what: str, size: ModelSize | None, settings: TrainingSettings, tokens: int, heads: int
+) -> Line:
+    """Estimate a training loop: ``tokens`` and, with a head over the vocabulary, ``heads`` an update."""
+    if size is None:
+        return Line(stage, what)
+    head = size.dimension * size.vocabulary
+    flops = settings.steps * (6.0 * (size.body * tokens + head * heads) + 12.0 * size.parameters)
+    layers = size.body / (12 * size.dimension**2)
+    once = 1 / settings.accumulation
+    activations = once * (_ACTIVATIONS * tokens * layers * size.dimension + 8 * heads * size.vocabulary)
+    return Line(stage, what, flops, size.parameters * _STATES + activations)
+
+
+def _steps(settings: TrainingSettings) -> str:
+    return f"{settings.steps:,} steps of {settings.batch_size}"
+
+
+def _share(settings: RankingSettings) -> str:
+    return "" if settings.share == 1 else f", {settings.share:.0%} of the queries"
+
+
+def _count(recipe: Recipe, data: Path | None) -> int | None:
+    if data is None:
+        return None
+    from qgdr_pyserini.train.training_data import read_training_data
+
+    return len(read_training_data(data, recipe.data, recipe.holdout).rows)
+
+
+def _flops(value: float | None) -> str:
+    if not value:
+        return ""
+    for unit in ("M", "G", "T", "P", "E"):
+        value /= 1000 if unit != "M" else 1e6
+        if value < 1000:
+            break
+    return f"{value:.3g} {unit}"
+
+
+def _bytes(value: float | None) -> str:
+    return "" if value is None else f"{value / 2**30:.2g} GiB"

@@ -1,4 +1,4 @@
-"""A recipe: every setting that makes an encoder."""
+"""Where recipes are, and how one is read: what it extends, and what the command line overrides."""
 
 from __future__ import annotations
 
@@ -7,165 +7,33 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
-
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.model.registry import encoder_folders
-from qgdr_pyserini.settings import Settings
+from qgdr_pyserini.train.recipe_settings import Recipe
 
 RECIPE_NAME = "recipe.toml"
-
-
-class VocabularySettings(Settings):
-    """How the subword vocabulary is learned.
-
-    Parameters
-    ----------
-    size
-        Number of subwords.
-    lines_per_language
-        Lines looked at, for each kind of text and each language.
-    """
-
-    size: int = Field(ge=300)
-    lines_per_language: int = Field(ge=1)
-
-
-class StudentSettings(Settings):
-    """The dual encoder.
-
-    Parameters
-    ----------
-    dimension
-        Components of a vector.
-    query_max_length, passage_max_length
-        In subwords.
-    """
-
-    dimension: int = Field(ge=8)
-    query_max_length: int = Field(ge=3)
-    passage_max_length: int = Field(ge=3)
-
-
-class SourceSettings(Settings):
-    """One source of positive pairs.
-
-    Parameters
-    ----------
-    weight
-        How often a batch comes from it, relative to the other sources; 0 leaves it out.
-    batch_size
-        Pairs in a batch, all negatives of each other.
-    """
-
-    weight: float = Field(ge=0)
-    batch_size: int = Field(ge=2)
-
-
-class SourcesSettings(Settings):
-    """All sources of positive pairs; see `qgdr_pyserini.train.pairs`.
-
-    Parameters
-    ----------
-    queries
-        Queries with their passages.
-    code_switched_queries
-        The English ones among them, put into other languages through lexicon and names.
-    questions, sentences, lexicon, names
-        Texts with their translations.
-    crops, code_switched_crops
-        Spans of passages with the passages, in English and code-switched.
-    """
-
-    queries: SourceSettings
-    code_switched_queries: SourceSettings
-    questions: SourceSettings
-    sentences: SourceSettings
-    lexicon: SourceSettings
-    names: SourceSettings
-    crops: SourceSettings
-    code_switched_crops: SourceSettings
-
-
-class ContrastiveSettings(Settings):
-    """Contrastive training.
-
-    Parameters
-    ----------
-    steps
-        Number of updates; each is one batch of one source.
-    learning_rate
-        Its peak, after the warm-up; falls to zero linearly.
-    warmup_ratio
-        Share of the steps that the learning rate rises over.
-    temperature
-        Of the contrastive loss.
-    language_exponent
-        See `qgdr_pyserini.train.pairs.ByLanguage`.
-    lowest_switch_rate
-        Least share of words that code-switching translates.
-    save_steps
-        Steps between checkpoints.
-    sources
-        Where batches come from.
-    """
-
-    steps: int = Field(ge=1)
-    learning_rate: float = Field(gt=0)
-    warmup_ratio: float = Field(ge=0, lt=1)
-    temperature: float = Field(gt=0)
-    language_exponent: float = Field(ge=0, le=1)
-    lowest_switch_rate: float = Field(ge=0, le=1)
-    save_steps: int = Field(ge=1)
-    sources: SourcesSettings
-
-
-class Recipe(Settings):
-    """Every setting that makes an encoder.
-
-    Parameters
-    ----------
-    name
-        The encoder's name; contains ``qgdr`` so that Pyserini finds it.
-    description
-        One sentence for the model card.
-    seed
-        Of everything random.
-    holdout
-        Share of the articles (by title) that is kept from training, to measure on.
-    vocabulary, student, contrastive
-        The stages' settings.
-    """
-
-    name: str = Field(pattern="qgdr")
-    description: str
-    seed: int
-    holdout: float = Field(ge=0, lt=1)
-    vocabulary: VocabularySettings
-    student: StudentSettings
-    contrastive: ContrastiveSettings
+_EXTENDS = "extends"
 
 
 def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
     """Read a recipe and apply overrides.
+
+    A recipe with ``extends = "NAME"`` has the settings of that one where it does not give its own.
 
     Parameters
     ----------
     name
         An encoder under ``encoders/``, a folder with a ``recipe.toml``, or a TOML file.
     overrides
-        ``key=value`` with dotted keys and TOML values, such as ``contrastive.steps=100``.
+        ``key=value`` with dotted keys and TOML values, such as ``pretraining.steps=100``.
 
     Raises
     ------
     QgdrError
-        If there is no such recipe, or a key or value is wrong.
+        If there is no such recipe, a key or value is wrong, or recipes extend each other in a ring.
     """
     path = find_recipe(name)
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"not TOML: {error}", path) from None
+    values = _values(path, [])
     for override in overrides:
         _override(values, override)
     return Recipe.checked(values, path)
@@ -177,15 +45,52 @@ def find_recipe(name: str) -> Path:
     for path in [*places, Path(name) / RECIPE_NAME, Path(name)]:
         if path.is_file():
             return path
-    known = {path.parent.name for folder in encoder_folders() for path in folder.glob(f"*/{RECIPE_NAME}")}
-    raise QgdrError(f"no recipe {name!r}; known: {', '.join(sorted(known)) or 'none'}; or give a TOML file")
+    known = ", ".join(recipe_names()) or "none"
+    raise QgdrError(f"no recipe {name!r}; known: {known}; or give a TOML file")
+
+
+def recipe_names() -> list[str]:
+    """List the recipes under ``encoders/``."""
+    found = {path.parent.name for folder in encoder_folders() for path in folder.glob(f"*/{RECIPE_NAME}")}
+    return sorted(found)
+
+
+def _values(path: Path, ring: list[Path]) -> dict[str, Any]:
+    try:
+        own = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"not TOML: {error}", path) from None
+    base = own.pop(_EXTENDS, None)
+    if base is None:
+        return own
+    if not isinstance(base, str):
+        raise InputError(f"'extends' must name one recipe, not {base!r}", path)
+    if path in ring:
+        raise InputError("extends itself; take the line out in one of the recipes", path)
+    return _merged(_values(_base(base, path), [*ring, path]), own)
+
+
+def _base(name: str, path: Path) -> Path:
+    """Find what a recipe extends: beside it, or as any recipe is found."""
+    sibling = path.parent.parent / name / RECIPE_NAME
+    return sibling if sibling.is_file() else find_recipe(name)
+
+
+def _merged(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in own.items():
+        before = merged.get(key)
+        if isinstance(before, dict) and isinstance(value, dict):
+            value = _merged(before, value)
+        merged[key] = value
+    return merged
 
 
 def _override(values: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     *parents, last = key.strip().split(".")
     if not equals or not last:
-        raise QgdrError(f"--set {override!r}: needs key=value, such as contrastive.steps=100")
+        raise QgdrError(f"--set {override!r}: needs key=value, such as pretraining.steps=100")
     group = values
     for parent in parents:
         group = group.setdefault(parent, {})

@@ -15,6 +15,7 @@ from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.languages import language_name
 from qgdr_pyserini.model.query_generator import QueryGenerator
 from qgdr_pyserini.model.teacher import Pair, Query, Teacher
+from qgdr_pyserini.train.generation_settings import GenerationSettings
 from qgdr_pyserini.train.negatives import NegativeSettings, mine_negatives, rank_with_encoder, read_ranking
 
 AnyPath = str | os.PathLike[str]
@@ -59,25 +60,23 @@ def score_rows(rows: Sequence[CandidateList], teacher: Teacher, language: str = 
         for item in row.candidates
     ]
     scores = iter(teacher.score_pairs(queries, list(places), pairs).tolist())
-    return [
-        dataclasses.replace(
-            row,
-            positives=tuple(Candidate(item.passage, next(scores)) for item in row.positives),
-            negatives=tuple(Candidate(item.passage, next(scores)) for item in row.negatives),
-        )
-        for row in rows
-    ]
+    return [with_scores(row, [next(scores) for _ in row.candidates]) for row in rows]
+
+
+def with_scores(row: CandidateList, scores: Sequence[float]) -> CandidateList:
+    """Give the candidates of a query their scores, the positives first."""
+    items = [Candidate(item.passage, score) for item, score in zip(row.candidates, scores, strict=True)]
+    count = len(row.positives)
+    return dataclasses.replace(row, positives=tuple(items[:count]), negatives=tuple(items[count:]))
 
 
 def generate_file(
     source: AnyPath,
     target: AnyPath,
     generator: QueryGenerator,
-    languages: Sequence[str],
-    n: int,
+    settings: GenerationSettings,
     *,
     seed: int,
-    top_k: int,
     advance: Advance = id,
 ) -> int:
     """Write questions in other languages for the first positive of every query.
@@ -91,12 +90,10 @@ def generate_file(
         Tevatron JSON Lines.
     generator
         What writes.
-    languages
-        ISO codes.
-    n
-        Questions for each passage and language.
-    seed, top_k
-        See `QueryGenerator.generate`.
+    settings
+        Languages, and how many questions in each.
+    seed
+        Of the drawing.
     advance
         Told the number of source queries after each block of them.
 
@@ -105,11 +102,13 @@ def generate_file(
     int
         Number of questions written.
     """
-    for language in languages:
+    for language in settings.languages:
         language_name(language)  # a wrong code is told before hours of work
     numbers = itertools.count()
     rows = _in_blocks(
-        source, lambda block: _generated(block, generator, languages, n, seed + next(numbers), top_k), advance
+        source,
+        lambda block: generate_rows(block, generator, settings, seed + next(numbers)),
+        advance,
     )
     return write_candidates(target, rows)
 
@@ -166,24 +165,24 @@ def _in_blocks(
         advance(len(block))
 
 
-def _generated(
+def generate_rows(
     rows: Sequence[CandidateList],
     generator: QueryGenerator,
-    languages: Sequence[str],
-    n: int,
+    settings: GenerationSettings,
     seed: int,
-    top_k: int,
 ) -> list[CandidateList]:
+    """Write questions for the first positive of every query; see `generate_file`."""
+    wanted = {row.query_id: settings.languages_of(row.query_id, row.lang, seed) for row in rows}
     made: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for language in languages:
-        asked = [row for row in rows if row.positives and row.lang != language]
+    for language in settings.languages:
+        asked = [row for row in rows if row.positives and language in wanted[row.query_id]]
         passages = [row.positives[0].passage for row in asked]
-        for query in generator.generate(passages, [language], n, seed=seed, top_k=top_k):
+        for query in generator.generate(passages, [language], settings.n, seed=seed, top_k=settings.top_k):
             made[asked[query.passage].query_id, language].append(query.text)
     return [
         _aligned(row, language, number, text)
         for row in rows
-        for language in languages
+        for language in settings.languages
         for number, text in enumerate(made[row.query_id, language])
     ]
 

@@ -1,0 +1,73 @@
+"""Settings of the student's training: L = λ·L_KD + α·L_A + β·L_contrastive."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from qgdr_pyserini.settings import Settings
+from qgdr_pyserini.train.language_sampler import SamplerSettings
+from qgdr_pyserini.train.losses.agreement import AgreementSettings
+from qgdr_pyserini.train.losses.alignment import AlignmentSettings
+from qgdr_pyserini.train.training import TrainingSettings
+
+
+class ReplaySettings(Settings):
+    """A batch of the pairs that the student was pre-trained on, beside every batch of queries.
+
+    A student from scratch knows the words of most languages from such pairs alone, and would forget
+    them while it learns from queries in a few.
+
+    Parameters
+    ----------
+    weight
+        Of its contrastive loss.
+    batch_size
+        Pairs, over all processes, all negatives of each other.
+    """
+
+    weight: float = Field(default=1.0, gt=0)
+    batch_size: int = Field(default=256, ge=2)
+
+
+class DistillationSettings(TrainingSettings):
+    """Training the student by a teacher, by generated queries, and by hard negatives.
+
+    Parameters
+    ----------
+    candidates
+        Passages for each query, its positive among them.
+    student_temperature, teacher_temperature
+        τ_s and τ_t. The published 1 suits vectors of any length; unit vectors, whose inner
+        products lie between -1 and 1, need a τ_s of some 0.05.
+    in_batch
+        Whether the other queries' candidates count as well; the teacher gives them no probability.
+    kd, alpha, beta
+        λ, α and β; the paper's are 1, 1 and 0. With λ = α = 0 no teacher is needed.
+    contrastive_temperature
+        Of the contrastive loss.
+    alignment, agreement, sampler
+        Of the query alignment.
+    replay
+        Pairs of the pre-training, to keep what they taught; None for none.
+    """
+
+    candidates: int = Field(default=16, ge=2)
+    student_temperature: float = Field(default=1.0, gt=0)
+    teacher_temperature: float = Field(default=1.0, gt=0)
+    in_batch: bool = False
+    kd: float = Field(default=1.0, ge=0)
+    alpha: float = Field(default=1.0, ge=0)
+    beta: float = Field(default=0.0, ge=0)
+    contrastive_temperature: float = Field(default=1.0, gt=0)
+    alignment: AlignmentSettings = AlignmentSettings()
+    agreement: AgreementSettings = AgreementSettings()
+    sampler: SamplerSettings = SamplerSettings()
+    replay: ReplaySettings | None = None
+
+
+class WarmupSettings(DistillationSettings):
+    """Training the student before there is a teacher: the contrastive loss alone."""
+
+    kd: float = Field(default=0.0, ge=0)
+    alpha: float = Field(default=0.0, ge=0)
+    beta: float = Field(default=1.0, ge=0)

@@ -1,0 +1,51 @@
+"""Settings of the queries that a generator writes for alignment."""
+
+from __future__ import annotations
+
+import hashlib
+
+from pydantic import Field
+
+from qgdr_pyserini.settings import Settings
+
+
+class GenerationSettings(Settings):
+    """The queries that are written for alignment.
+
+    Parameters
+    ----------
+    languages
+        ISO codes.
+    languages_per_query
+        Languages drawn for each query; 0 takes all.
+    n
+        Queries for each passage and language.
+    top_k
+        Tokens are drawn from this many most likely ones.
+    """
+
+    languages: list[str] = Field(default_factory=list)
+    languages_per_query: int = Field(default=0, ge=0)
+    n: int = Field(default=1, ge=1)
+    top_k: int = Field(default=10, ge=1)
+
+    def languages_of(self, query_id: str, own: str, seed: int) -> list[str]:
+        """List the languages to ask in for a query: never its own, and the same for equal seeds.
+
+        Examples
+        --------
+        >>> GenerationSettings(languages=["de", "ru", "zh"]).languages_of("q1", "de", seed=0)
+        ['ru', 'zh']
+        >>> one = GenerationSettings(languages=["de", "ru", "zh"], languages_per_query=1)
+        >>> [one.languages_of(qid, "en", seed=0) for qid in ("q1", "q2", "q3")]
+        [['ru'], ['zh'], ['zh']]
+        """
+        others = [language for language in self.languages if language != own]
+        if not 0 < self.languages_per_query < len(others):
+            return others
+        shuffled = sorted(others, key=lambda lang: _chance(f"{seed} {query_id} {lang}"))
+        return sorted(shuffled[: self.languages_per_query], key=others.index)
+
+
+def _chance(text: str) -> bytes:
+    return hashlib.blake2b(text.encode()).digest()

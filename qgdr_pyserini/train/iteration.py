@@ -1,0 +1,234 @@
+"""One iteration of the method: mine, score, generate, score what was generated, distil."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from qgdr_pyserini.collection.corpus import Passage
+from qgdr_pyserini.collection.tevatron import CandidateList, read_candidates, write_candidates
+from qgdr_pyserini.model.dual_encoder import DualEncoder
+from qgdr_pyserini.model.query_generator import QueryGenerator
+from qgdr_pyserini.train.distillation_data import Replay
+from qgdr_pyserini.train.distillation_settings import DistillationSettings
+from qgdr_pyserini.train.distillation_stage import distil
+from qgdr_pyserini.train.measuring import recall_by_language, reranking_accuracy, score_with_student
+from qgdr_pyserini.train.mining import retrieve
+from qgdr_pyserini.train.negatives import Ranking, drop_likely_positives, mine_negatives
+from qgdr_pyserini.train.pairs import pair_sources
+from qgdr_pyserini.train.parts import read_parts, write_parts
+from qgdr_pyserini.train.recipe_settings import Recipe
+from qgdr_pyserini.train.stages import Done, Stages
+from qgdr_pyserini.train.steps import generate_rows, score_rows
+from qgdr_pyserini.train.teacher_stages import TeacherAt, load_for_scoring, save_model
+from qgdr_pyserini.train.training import processes
+from qgdr_pyserini.train.training_data import Corpus, TrainingData
+
+Ranker = Callable[[Sequence[CandidateList], Corpus, int, Path], tuple[Ranking, Mapping[str, Passage]]]
+"""Ranks a corpus for queries, to a depth, with a folder to work in: docids by query id, and the passages."""
+
+_MINED = "mined.jsonl.gz"
+
+CUTOFF = 10
+"""Of the recall on held-out queries."""
+
+# Held-out queries that a teacher is checked on.
+_CHECKED = 400
+
+
+class Iteration:
+    """The stages of one iteration, named ``NUMBER-…``; number 0 comes before there is a teacher.
+
+    Parameters
+    ----------
+    number
+        Which one.
+    recipe, data, stages
+        Of the run.
+    """
+
+    def __init__(self, number: int, recipe: Recipe, data: TrainingData, stages: Stages) -> None:
+        self._prefix = f"{number}-"
+        self._recipe, self._data, self._stages = recipe, data, stages
+
+    def mine(self, student: Done, ranker: Ranker | None = None, *, given: bool = False) -> Done:
+        """Give all queries hard negatives, which the student retrieves.
+
+        Parameters
+        ----------
+        student
+            Retrieves.
+        ranker
+            Retrieves instead of the student.
+        given
+            Keep the negatives that the data gives.
+        """
+        settings = self._recipe.negatives
+
+        def work(folder: Path) -> dict[str, Any]:
+            rows, corpus = self._data.rows, self._data.corpus
+            if given:
+                return {"queries": _write(folder, rows)}
+            if ranker is not None:
+                found = ranker(rows, corpus, settings.depth, folder)
+            else:
+                found = _retrieve(student.model, rows, corpus, settings.depth, folder)
+            return {"queries": _write(folder, mine_negatives(rows, *found, settings))}
+
+        return self._stages.run(f"{self._prefix}mine", settings, [student, self._data.digest], work)
+
+    def check_teacher(self, student: Done, teacher: TeacherAt) -> Done:
+        """See how often student and teacher put the positives of held-out queries first."""
+        recipe = self._recipe
+
+        def work(folder: Path) -> dict[str, Any]:
+            rows = self._data.held_out[:: max(1, len(self._data.held_out) // _CHECKED)][:_CHECKED]
+            ranking = _retrieve(student.model, rows, self._data.pool, recipe.negatives.depth, folder)
+            mined = mine_negatives(rows, *ranking, recipe.negatives)
+            assert recipe.teacher is not None
+            model = load_for_scoring(teacher, recipe.teacher)
+            encoder = _load(student.model)
+            return {
+                "queries": len(rows),
+                "candidates": recipe.negatives.negatives + 1,
+                "teacher": reranking_accuracy(score_rows(mined, model)),
+                "student": reranking_accuracy(score_with_student(encoder, mined)),
+            }
+
+        return self._stages.run(
+            f"{self._prefix}check-teacher", recipe.negatives, [student, teacher.stage], work
+        )
+
+    def score(self, name: str, candidates: Done, teacher: TeacherAt) -> Done:
+        """Let the teacher score all candidates."""
+        settings = self._recipe.teacher
+        assert settings is not None
+
+        def work(folder: Path) -> dict[str, Any]:
+            rows = read_rows(candidates)
+            model = load_for_scoring(teacher, settings) if rows else None
+            return {"queries": write_parts(folder, rows, lambda _, part: score_rows(part, _there(model)))}
+
+        options = settings.model_dump(include={"precision", "batch_size"})
+        return self._stages.run(f"{self._prefix}{name}", options, [candidates, teacher.stage], work)
+
+    def generate(self, mined: Done, teacher: TeacherAt) -> Done:
+        """Write queries in other languages for the positives."""
+        settings, seed = self._recipe.generation, self._recipe.seed
+        assert self._recipe.teacher is not None
+        recipe = self._recipe.teacher
+
+        def work(folder: Path) -> dict[str, Any]:
+            model = load_for_scoring(teacher, recipe)
+            assert isinstance(model, QueryGenerator)
+
+            def write(number: int, part: Sequence[CandidateList]) -> list[CandidateList]:
+                return generate_rows(part, model, settings, seed + number)
+
+            return {"queries": write_parts(folder, read_rows(mined), write)}
+
+        values = {
+            "seed": seed,
+            **settings.model_dump(),
+            **recipe.model_dump(include={"precision", "batch_size"}),
+        }
+        return self._stages.run(f"{self._prefix}generate", values, [mined, teacher.stage], work)
+
+    def train_student(
+        self,
+        name: str,
+        settings: DistillationSettings,
+        student: Done,
+        rows: Done,
+        generated: Done | None = None,
+    ) -> Done:
+        """Train the student on scored or bare candidates, and measure it on held-out queries."""
+        recipe = self._recipe
+
+        def work(folder: Path) -> dict[str, Any]:
+            encoder = DualEncoder.from_pretrained(student.model)
+            candidates, written = read_rows(rows), read_rows(generated) if generated else []
+            if settings.kd:
+                candidates, written = without_likely_positives(candidates, written, recipe.negatives.margin)
+            log = distil(
+                encoder,
+                candidates,
+                written,
+                settings,
+                recipe.seed,
+                folder,
+                replay=self._replay(settings),
+                stage=f"{self._prefix}{name}",
+            )
+            save_model(encoder, folder)
+            return {
+                "log": log,
+                "queries": len(candidates),
+                "generated": len(written),
+                **self._measured(encoder),
+            }
+
+        values = {"seed": recipe.seed, "margin": recipe.negatives.margin, **settings.model_dump()}
+        if settings.replay and recipe.pairs:
+            values["pairs"] = recipe.pairs.model_dump()
+        builds_on = [student, rows, *([generated] if generated else [])]
+        return self._stages.run(f"{self._prefix}{name}", values, builds_on, work)
+
+    def _replay(self, settings: DistillationSettings) -> Replay | None:
+        pairs = self._recipe.pairs
+        if settings.replay is None or pairs is None or self._data.pairs is None:
+            return None
+        size = settings.replay.batch_size // processes().num_processes
+        return Replay(pair_sources(self._data.pairs, pairs), size, self._recipe.seed)
+
+    def _measured(self, encoder: DualEncoder) -> dict[str, Any]:
+        if not self._data.held_out or not processes().is_main_process:
+            return {}
+        return {"recall": recall_by_language(encoder, self._data.held_out, self._data.pool(), CUTOFF)}
+
+
+def read_rows(stage: Done) -> list[CandidateList]:
+    """Read the queries that a stage has written."""
+    file = stage.folder / _MINED
+    return list(read_candidates(file)) if file.exists() else list(read_parts(stage.folder))
+
+
+def without_likely_positives(
+    rows: Sequence[CandidateList], generated: Sequence[CandidateList], margin: float
+) -> tuple[list[CandidateList], list[CandidateList]]:
+    """Drop negatives that the teacher takes for answers, from queries and what is aligned with them alike."""
+    kept = {row.query_id: drop_likely_positives(row, margin) for row in rows}
+    docids = {qid: {item.passage.docid for item in row.negatives} for qid, row in kept.items()}
+    return list(kept.values()), [
+        dataclasses.replace(
+            row,
+            negatives=tuple(c for c in row.negatives if c.passage.docid in docids[row.aligned_with]),
+        )
+        for row in generated
+        if row.aligned_with in docids
+    ]
+
+
+def _retrieve(
+    student: Path, rows: Sequence[CandidateList], corpus: Corpus, depth: int, folder: Path
+) -> tuple[Ranking, Mapping[str, Passage]]:
+    return retrieve(_load(student), rows, corpus, depth, folder)
+
+
+def _load(student: Path) -> DualEncoder:
+    return DualEncoder.from_pretrained(student, str(processes().device))
+
+
+def _write(folder: Path, rows: Sequence[CandidateList]) -> int:
+    state = processes()
+    if state.is_main_process:
+        write_candidates(folder / _MINED, rows)
+    state.wait_for_everyone()
+    return len(rows)
+
+
+def _there(model: Any) -> Any:
+    assert model is not None
+    return model

@@ -1,0 +1,93 @@
+"""Dense retrieval over a corpus of any size, block by block: each block's hits are kept as they are found."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import torch
+
+from qgdr_pyserini.collection.corpus import Passage
+from qgdr_pyserini.collection.tevatron import CandidateList
+from qgdr_pyserini.files import atomic_directory
+from qgdr_pyserini.model.dual_encoder import DualEncoder
+from qgdr_pyserini.train.search import Hits, search
+from qgdr_pyserini.train.training import processes
+from qgdr_pyserini.train.training_data import Corpus
+
+_BLOCK = 2**17
+
+
+def retrieve(
+    encoder: DualEncoder,
+    rows: Sequence[CandidateList],
+    corpus: Corpus,
+    depth: int,
+    folder: Path,
+    block: int = _BLOCK,
+) -> tuple[dict[str, list[str]], dict[str, Passage]]:
+    """Search with an encoder, exactly; blocks are shared out among processes and not searched again.
+
+    Parameters
+    ----------
+    encoder
+        The student.
+    rows
+        The queries.
+    corpus
+        What is searched.
+    depth
+        Passages for each query.
+    folder
+        For the hits of each block.
+    block
+        Passages a block: what is in memory at one time.
+
+    Returns
+    -------
+    tuple of dict
+        Docids by query id, best first, and the passages that were found, by docid.
+    """
+    queries = torch.from_numpy(encoder.encode_queries([row.query for row in rows]))
+    state = processes()
+    for number, passages in enumerate(_blocks(corpus(), block)):
+        kept = folder / f"block-{number:05d}"
+        if number % state.num_processes == state.process_index and not kept.exists():
+            hits = _search(encoder, queries, passages, depth)
+            with atomic_directory(kept) as work:
+                torch.save((hits.scores, hits.places + number * block), work / "hits.pt")
+    state.wait_for_everyone()
+    places = _merged(sorted(folder.glob("block-*/hits.pt")), depth)
+    wanted = set(places.flatten().tolist())
+    found = {place: passage for place, passage in enumerate(corpus()) if place in wanted}
+    ranking = {
+        row.query_id: [found[place].docid for place in own]
+        for row, own in zip(rows, places.tolist(), strict=True)
+    }
+    return ranking, {passage.docid: passage for passage in found.values()}
+
+
+def _blocks(passages: Iterable[Passage], size: int) -> Iterator[list[Passage]]:
+    passages = iter(passages)
+    while block := list(itertools.islice(passages, size)):
+        yield block
+
+
+def _search(encoder: DualEncoder, queries: torch.Tensor, passages: Sequence[Passage], depth: int) -> Hits:
+    vectors = encoder.encode_passages([p.text for p in passages], [p.title for p in passages])
+    hits = search(queries.to(encoder.device), torch.from_numpy(vectors).to(encoder.device), depth)
+    return Hits(hits.scores.cpu(), hits.places.cpu())
+
+
+def _merged(files: Sequence[Path], depth: int) -> torch.Tensor:
+    """Keep the best of all blocks, ``(queries, depth)``."""
+    scores: torch.Tensor
+    places: torch.Tensor
+    scores, places = torch.load(files[0], weights_only=True)
+    for file in files[1:]:
+        more = torch.load(file, weights_only=True)
+        scores, places = torch.cat([scores, more[0]], dim=1), torch.cat([places, more[1]], dim=1)
+        scores, best = scores.topk(min(depth, scores.shape[1]), dim=1)
+        places = places.gather(1, best)
+    return places

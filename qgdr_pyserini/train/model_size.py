@@ -1,0 +1,79 @@
+"""How large a model is, without its weights: for estimates."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import NamedTuple
+
+import torch
+from transformers import AutoConfig, AutoModel, PretrainedConfig
+
+from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.model.loading import ModelSource
+from qgdr_pyserini.model.registry import find_encoder
+
+
+class ModelSize(NamedTuple):
+    """Numbers of parameters.
+
+    Parameters
+    ----------
+    body
+        Those that every token is multiplied with; of an encoder-decoder, its encoder's and
+        decoder's together.
+    embeddings
+        Those that are looked up; of both ends where they are not tied.
+    dimension, vocabulary
+        Of the embeddings.
+    """
+
+    body: int
+    embeddings: int
+    dimension: int
+    vocabulary: int
+
+    @property
+    def parameters(self) -> int:
+        """All of them."""
+        return self.body + self.embeddings
+
+
+# Of well-known checkpoints: a plan is no reason to reach for the hub.
+_KNOWN = {
+    "xlm-roberta-base": ModelSize(85_647_360, 192_396_288, 768, 250_002),
+    "bert-base-multilingual-cased": ModelSize(85_646_592, 92_206_848, 768, 119_547),
+    "sentence-transformers/all-MiniLM-L6-v2": ModelSize(10_992_768, 11_720_448, 384, 30_522),
+    "google/mt5-small": ModelSize(44_088_192, 256_114_688, 512, 250_112),
+    "google/mt5-base": ModelSize(198_229_248, 384_172_032, 768, 250_112),
+    "google/mt5-large": ModelSize(717_351_936, 512_229_376, 1024, 250_112),
+}
+
+
+def checkpoint_size(name: str) -> ModelSize | None:
+    """Size a checkpoint by its configuration; None where it cannot be had and is not known."""
+    with contextlib.suppress(QgdrError):  # what is no encoder of ours may be any transformer
+        name = str(find_encoder(name))
+    if name in _KNOWN:
+        return _KNOWN[name]
+    try:
+        return _size(AutoConfig.from_pretrained(name, local_files_only=True))
+    except Exception:
+        return None
+
+
+def source_size(source: ModelSource, vocabulary: int) -> ModelSize | None:
+    """Size a checkpoint or a configuration, the latter with the vocabulary of its tokenizer."""
+    if source.checkpoint:
+        return checkpoint_size(source.checkpoint)
+    return _size(AutoConfig.for_model(**{"vocab_size": vocabulary, **source.configuration}))
+
+
+def _size(config: PretrainedConfig) -> ModelSize:
+    with torch.device("meta"):
+        model = AutoModel.from_config(config)
+    embedding = model.get_input_embeddings().weight
+    vocabulary, dimension = embedding.shape
+    total = sum(parameter.numel() for parameter in model.parameters())
+    tied = not config.is_encoder_decoder or config.tie_word_embeddings
+    count = embedding.numel()
+    return ModelSize(total - count, count * (1 if tied else 2), dimension, vocabulary)

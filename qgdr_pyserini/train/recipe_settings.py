@@ -1,0 +1,271 @@
+"""What a recipe can say: every setting that makes an encoder."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from qgdr_pyserini.model.cross_encoder import CrossEncoderSettings
+from qgdr_pyserini.model.loading import ModelSource
+from qgdr_pyserini.model.query_generator import GeneratorSettings
+from qgdr_pyserini.settings import Settings
+from qgdr_pyserini.train.distillation_settings import DistillationSettings, WarmupSettings
+from qgdr_pyserini.train.generation_settings import GenerationSettings
+from qgdr_pyserini.train.negatives import NegativeSettings
+from qgdr_pyserini.train.pair_settings import PairSettings
+from qgdr_pyserini.train.teacher_stage_settings import RankingSettings, TextSettings
+
+STUDENT = "student"
+"""The name of the student's tokenizer in a teacher's source."""
+
+
+class DataSettings(Settings):
+    """What is learned from.
+
+    Parameters
+    ----------
+    format
+        ``training-set``: a folder of passages, queries and translations. ``tevatron``: queries with
+        positive and negative passages as Tevatron's JSON Lines, and a corpus.
+    queries, corpus
+        For ``tevatron``: files, taken from the data folder if they are there by that name, otherwise
+        from the hub where they begin with ``hf://datasets/``.
+    language
+        For ``tevatron``: ISO code of queries whose row has no ``lang``.
+    limit_per_language
+        Queries taken of each language, the first by a digest of their ids; 0 takes all.
+    """
+
+    format: Literal["training-set", "tevatron"] = "training-set"
+    queries: str = ""
+    corpus: str = ""
+    language: str = "en"
+    limit_per_language: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _files_are_named(self) -> Self:
+        if self.format == "tevatron" and not (self.queries and self.corpus):
+            raise ValueError("format 'tevatron' needs 'queries' and 'corpus'")
+        return self
+
+
+class VocabularySettings(Settings):
+    """How the subword vocabulary is learned.
+
+    Parameters
+    ----------
+    size
+        Number of subwords.
+    lines_per_language
+        Lines looked at, for each kind of text and each language.
+    """
+
+    size: int = Field(ge=300)
+    lines_per_language: int = Field(ge=1)
+
+
+class StudentSettings(Settings):
+    """The dual encoder.
+
+    Parameters
+    ----------
+    checkpoint
+        An encoder's name or folder, or any transformer by hub name or folder; empty: a bag of
+        subword vectors from scratch, which needs ``vocabulary`` and ``pretraining``.
+    dimension
+        Components of a vector, from scratch; a checkpoint has its own.
+    pooling, normalize
+        See `qgdr_pyserini.model.config.EncoderConfig`; a trained encoder keeps its own.
+    query_max_length, passage_max_length
+        In subwords.
+    """
+
+    checkpoint: str = ""
+    dimension: int = Field(default=384, ge=8)
+    pooling: Literal["cls", "mean"] = "mean"
+    normalize: bool = True
+    query_max_length: int = Field(default=128, ge=3)
+    passage_max_length: int = Field(default=256, ge=3)
+
+
+class PretrainingSettings(Settings):
+    """Contrastive training of a bag of subword vectors on pairs of all kinds.
+
+    Parameters
+    ----------
+    steps
+        Number of updates; each is one batch of one source.
+    learning_rate, warmup_ratio
+        Peak, and share of the steps that it is risen to over; then it falls to zero linearly.
+    temperature
+        Of the contrastive loss.
+    save_steps
+        Steps between checkpoints.
+    """
+
+    steps: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)
+    warmup_ratio: float = Field(default=0.02, ge=0, lt=1)
+    temperature: float = Field(gt=0)
+    save_steps: int = Field(ge=1)
+
+
+class TeacherRecipe(Settings):
+    """The teacher, and how it is trained.
+
+    Parameters
+    ----------
+    kind
+        ``query-generator`` or ``cross-encoder``.
+    source
+        A checkpoint, or a configuration; the tokenizer called ``student`` is the student's.
+    from_student
+        Start from the student's subword vectors; needs its tokenizer and its dimension. See
+        `qgdr_pyserini.train.teacher_start`.
+    generator, cross_encoder
+        What goes into the one or the other.
+    translation
+        Training on translations first, which stands in for multilingual pre-training.
+    generation
+        Training to write queries, by the generation loss.
+    ranking
+        Training to tell positives from hard negatives, by the contrastive loss.
+    precision, batch_size
+        While scoring and generating: of the model, and passages or pairs at a time.
+    seed
+        Of its training; the recipe's when None. With one of its own, runs of several students share
+        one teacher.
+    """
+
+    kind: Literal["query-generator", "cross-encoder"]
+    source: ModelSource
+    from_student: bool = False
+    generator: GeneratorSettings = GeneratorSettings()
+    cross_encoder: CrossEncoderSettings = CrossEncoderSettings()
+    translation: TextSettings | None = None
+    generation: TextSettings | None = None
+    ranking: RankingSettings | None = None
+    precision: Literal["fp32", "bf16"] = "fp32"
+    batch_size: int = Field(default=32, ge=1)
+    seed: int | None = None
+
+    @model_validator(mode="after")
+    def _stages_fit(self) -> Self:
+        if self.kind == "cross-encoder" and (self.translation or self.generation):
+            raise ValueError("a cross-encoder writes no text; take 'translation' and 'generation' out")
+        return self
+
+
+class MiningSettings(NegativeSettings):
+    """Where hard negatives come from; see `qgdr_pyserini.train.negatives.NegativeSettings`.
+
+    Parameters
+    ----------
+    first
+        For the warm-up and the teacher: ``given`` in the data, ``bm25``, or the ``student``. The
+        iterations search with the student of the one before.
+    """
+
+    first: Literal["given", "bm25", "student"] = "student"
+
+
+class Recipe(Settings):
+    """Every setting that makes an encoder; a group that is left out is a stage that is left out.
+
+    Parameters
+    ----------
+    name
+        The encoder's name; contains ``qgdr`` so that Pyserini finds it.
+    description
+        One sentence for the model card.
+    licence
+        Of the encoder, for the model card.
+    seed
+        Of everything random.
+    holdout
+        Share of the articles (by title) that is kept from training, to measure on.
+    iterations
+        How often the student is distilled, with negatives retrieved anew.
+    export
+        Precision of the weights on disk.
+    data, vocabulary, student, pairs, pretraining, warmup, teacher, negatives, generation, distillation
+        The groups.
+    """
+
+    name: str = Field(pattern="qgdr")
+    description: str
+    licence: str = "cc-by-sa-4.0"
+    seed: int
+    holdout: float = Field(default=0.0, ge=0, lt=1)
+    iterations: int = Field(default=1, ge=1)
+    export: Literal["fp32", "fp16"] = "fp32"
+    data: DataSettings = DataSettings()
+    vocabulary: VocabularySettings | None = None
+    student: StudentSettings
+    pairs: PairSettings | None = None
+    pretraining: PretrainingSettings | None = None
+    warmup: WarmupSettings | None = None
+    teacher: TeacherRecipe | None = None
+    negatives: MiningSettings = MiningSettings()
+    generation: GenerationSettings = GenerationSettings()
+    distillation: DistillationSettings | None = None
+
+    @model_validator(mode="after")
+    def _groups_fit(self) -> Self:
+        for problem, reason in _contradictions(self):
+            if problem:
+                raise ValueError(reason)
+        return self
+
+    @property
+    def aligns(self) -> bool:
+        """Whether queries are generated and aligned."""
+        return self.distillation is not None and self.distillation.alpha > 0
+
+    def replaced(self, **groups: Any) -> Recipe:
+        """Return the recipe with other groups."""
+        return self.model_copy(update=groups)
+
+
+def _contradictions(recipe: Recipe) -> list[tuple[bool, str]]:
+    scratch = not recipe.student.checkpoint
+    training_set = recipe.data.format == "training-set"
+    distillation, warmup, teacher = recipe.distillation, recipe.warmup, recipe.teacher
+    taught = distillation is not None and (distillation.kd > 0 or distillation.alpha > 0)
+    replayed = any(group is not None and group.replay is not None for group in (warmup, distillation))
+    return [
+        (
+            scratch and not (recipe.vocabulary and recipe.pretraining and recipe.pairs),
+            "a student without 'checkpoint' needs 'vocabulary', 'pairs' and 'pretraining'",
+        ),
+        (
+            not scratch and bool(recipe.vocabulary or recipe.pretraining),
+            "a student with 'checkpoint' has its vocabulary; take 'vocabulary' and 'pretraining' out",
+        ),
+        (
+            scratch and not training_set,
+            "a student from scratch needs data of format 'training-set'",
+        ),
+        (
+            replayed and not (recipe.pairs and training_set),
+            "'replay' needs 'pairs', and data of format 'training-set'",
+        ),
+        (taught and teacher is None, "distillation with 'kd' or 'alpha' above 0 needs 'teacher'"),
+        (
+            warmup is not None and (warmup.kd > 0 or warmup.alpha > 0),
+            "warmup has no teacher yet; set its 'kd' and 'alpha' to 0",
+        ),
+        (
+            recipe.aligns and (teacher is None or teacher.kind != "query-generator"),
+            "'alpha' above 0 needs a teacher of kind 'query-generator', which writes the aligned queries",
+        ),
+        (
+            recipe.aligns and not recipe.generation.languages,
+            "'alpha' above 0 needs 'generation.languages'",
+        ),
+        (
+            teacher is not None and teacher.translation is not None and not training_set,
+            "'teacher.translation' needs data of format 'training-set'",
+        ),
+    ]

@@ -1,0 +1,160 @@
+"""Stages of a training run: each in a folder of its own, done once, gone on with when stopped."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.files import atomic_directory, atomic_text
+from qgdr_pyserini.settings import Settings
+from qgdr_pyserini.train.training import processes
+
+DONE, BEGUN = "stage.json", "begun.json"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Done:
+    """A complete stage.
+
+    Parameters
+    ----------
+    name, folder
+        What it is called and where it has put what it made.
+    fingerprint
+        Digest of everything that its content follows from.
+    record
+        What it tells about itself: counts, logs, seconds.
+    """
+
+    name: str
+    folder: Path
+    fingerprint: str
+    record: dict[str, Any]
+
+    @property
+    def model(self) -> Path:
+        """The model that it made."""
+        return self.folder / "model"
+
+
+class Stages:
+    """Runs stages one after the other, and skips what is complete.
+
+    A stage's fingerprint covers its settings and the fingerprints of the stages that it builds on,
+    so a complete stage of another run with equal fingerprint can stand for it.
+
+    Parameters
+    ----------
+    output
+        The run's folder.
+    reuse
+        Folders of other runs to take complete stages from.
+    say
+        Called with a line when a stage begins, is skipped or is taken over.
+    """
+
+    def __init__(
+        self, output: Path, reuse: Sequence[Path] = (), say: Callable[[str], object] = lambda line: None
+    ) -> None:
+        self._output = output
+        self._reuse = reuse
+        self._say = say
+        self._state = processes()
+        self.done: list[Done] = []
+
+    def run(
+        self,
+        name: str,
+        settings: Settings | dict[str, Any] | None,
+        after: Sequence[Done | str],
+        work: Callable[[Path], dict[str, Any]],
+    ) -> Done:
+        """Run a stage unless it is complete.
+
+        Parameters
+        ----------
+        name
+            Of the stage and its folder.
+        settings
+            What decides its content.
+        after
+            Stages, or digests of data, that it builds on.
+        work
+            Fills the folder, going on with what lies there, and returns the record. It is called
+            in every process of a distributed run.
+
+        Raises
+        ------
+        QgdrError
+            If the folder holds the stage made from other data or settings.
+        """
+        folder = self._output / name
+        values = settings.model_dump() if isinstance(settings, Settings) else settings
+        fingerprint = _digest([name, values, [str(getattr(one, "fingerprint", one)) for one in after]])
+        if self._state.is_main_process:
+            self._prepare(folder, name, fingerprint)
+        self._state.wait_for_everyone()
+        if not (folder / DONE).exists():
+            self._work(folder, name, fingerprint, work)
+        kept = json.loads((folder / DONE).read_text(encoding="utf-8"))
+        self.done.append(Done(name, folder, fingerprint, kept["record"]))
+        return self.done[-1]
+
+    def _prepare(self, folder: Path, name: str, fingerprint: str) -> None:
+        """Take the stage over from another run, or mark its folder as begun."""
+        found = _fingerprint(folder / DONE) or _fingerprint(folder / BEGUN)
+        if found and found != fingerprint:
+            raise QgdrError(f"{folder}: was made from other data or settings; name a new --output")
+        if (folder / DONE).exists():
+            self._say(f"{name}: done before")
+            return
+        other = next((o for o in self._reuse if _fingerprint(o / name / DONE) == fingerprint), None)
+        if other is not None and not found:
+            with atomic_directory(folder) as copy:
+                shutil.copytree(other / name, copy, dirs_exist_ok=True, copy_function=_link)
+            self._say(f"{name}: taken from {other}")
+            return
+        self._say(f"{name}: {'going on' if found else 'begun'}")
+        with atomic_text(folder / BEGUN) as file:
+            json.dump({"fingerprint": fingerprint}, file)
+
+    def _work(
+        self, folder: Path, name: str, fingerprint: str, work: Callable[[Path], dict[str, Any]]
+    ) -> None:
+        start = time.monotonic()
+        record = work(folder)
+        self._state.wait_for_everyone()
+        if self._state.is_main_process:
+            seconds = round(time.monotonic() - start, 1)
+            with atomic_text(folder / DONE) as file:
+                json.dump(
+                    {"fingerprint": fingerprint, "record": {**record, "seconds": seconds}}, file, indent=1
+                )
+            for checkpoint in folder.glob("checkpoint-*"):
+                shutil.rmtree(checkpoint)
+            self._say(f"{name}: complete, {seconds:,.0f} s")
+        self._state.wait_for_everyone()
+
+
+def _fingerprint(file: Path) -> str:
+    return str(json.loads(file.read_text(encoding="utf-8"))["fingerprint"]) if file.is_file() else ""
+
+
+def _digest(values: Any) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def _link(source: str, target: str) -> None:
+    """Link a file that is never written to again; copy it where file systems differ."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)

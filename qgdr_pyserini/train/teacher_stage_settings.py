@@ -1,0 +1,40 @@
+"""Settings of the stages that train a teacher."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from qgdr_pyserini.train.training import TrainingSettings
+
+
+class TextSettings(TrainingSettings):
+    """Training a query generator to write: translations, or queries for passages.
+
+    Parameters
+    ----------
+    language_exponent
+        See `qgdr_pyserini.train.pairs.ByLanguage`.
+    prompt
+        Of translations: ``{language}`` is the language's English name, ``{text}`` the English text.
+    """
+
+    language_exponent: float = Field(default=0.5, ge=0, le=1)
+    prompt: str = "Translate to {language}: {text}"
+
+
+class RankingSettings(TrainingSettings):
+    """Training a teacher to rank, by `qgdr_pyserini.train.losses.ranking.ranking_loss`.
+
+    Parameters
+    ----------
+    candidates
+        Passages for each query, its positive among them.
+    temperature
+        Of the loss.
+    share
+        Of the queries that are learned from, to see how a teacher fares with few (the paper's Figure 1).
+    """
+
+    candidates: int = Field(default=8, ge=2)
+    temperature: float = Field(default=1.0, gt=0)
+    share: float = Field(default=1.0, gt=0, le=1)

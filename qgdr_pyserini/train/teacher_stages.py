@@ -1,0 +1,135 @@
+"""The stages that make a teacher: translations, the generation loss, the contrastive loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from qgdr_pyserini.collection.tevatron import CandidateList
+from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.files import atomic_directory
+from qgdr_pyserini.model.cross_encoder import CrossEncoder
+from qgdr_pyserini.model.dual_encoder import DualEncoder
+from qgdr_pyserini.model.loading import ModelSource
+from qgdr_pyserini.model.query_generator import QueryGenerator
+from qgdr_pyserini.model.teachers import TrainableTeacher, load_teacher
+from qgdr_pyserini.train.generation_stage import query_writings, train_writer, translation_writings
+from qgdr_pyserini.train.ranking_stage import train_ranker
+from qgdr_pyserini.train.recipe_settings import STUDENT, TeacherRecipe
+from qgdr_pyserini.train.stages import Done, Stages
+from qgdr_pyserini.train.teacher_start import start_from_student
+from qgdr_pyserini.train.training import Log, processes
+from qgdr_pyserini.train.training_data import TrainingData
+
+
+class TeacherAt(NamedTuple):
+    """Where a teacher's weights are, and the stage that made them."""
+
+    source: ModelSource
+    stage: Done
+
+
+def make_teacher(
+    settings: TeacherRecipe,
+    data: TrainingData,
+    student: Done,
+    mined: tuple[Done, Sequence[CandidateList]],
+    stages: Stages,
+    seed: int,
+) -> TeacherAt:
+    """Train a teacher, stage by stage, as far as its settings have stages.
+
+    Parameters
+    ----------
+    settings
+        Of the teacher.
+    data
+        What it learns from.
+    student
+        Whose tokenizer, and perhaps subword vectors, it starts with where it starts from scratch.
+    mined
+        The stage that mined hard negatives, and the queries with them.
+    stages
+        Runs them.
+    seed
+        Of everything random.
+    """
+    teacher = TeacherAt(_source(settings, student), student)
+    start = settings.model_dump(include={"kind", "source", "from_student", "generator", "cross_encoder"})
+
+    def stage(name: str, group: Any, rows: Any, builds_on: Sequence[Done | str]) -> TeacherAt:
+        before, first = teacher.source, teacher.stage is student
+
+        def work(folder: Path) -> dict[str, Any]:
+            model = _load(settings, before, seed)
+            if first and settings.from_student:
+                start_from_student(model, DualEncoder.from_pretrained(student.model))
+            log = _train(name, model, rows(model), group, seed, folder)
+            save_model(model, folder)
+            return {"log": log}
+
+        done = stages.run(
+            name, {"start": start, "seed": seed, **group.model_dump()}, [teacher.stage, *builds_on], work
+        )
+        return TeacherAt(ModelSource(checkpoint=str(done.model)), done)
+
+    if settings.translation is not None and data.pairs is not None:
+        prompt, pairs = settings.translation.prompt, [*data.pairs.questions, *data.pairs.sentences]
+        teacher = stage(
+            "teacher-translation",
+            settings.translation,
+            lambda model: translation_writings(pairs, prompt),
+            [data.digest],
+        )
+    if settings.generation is not None:
+        teacher = stage(
+            "teacher-generation",
+            settings.generation,
+            lambda model: query_writings(data.rows, model),
+            [data.digest],
+        )
+    if settings.ranking is not None:
+        teacher = stage("teacher-ranking", settings.ranking, lambda model: mined[1], [mined[0]])
+    return teacher
+
+
+def load_for_scoring(teacher: TeacherAt, settings: TeacherRecipe) -> TrainableTeacher:
+    """Load a trained teacher onto this process's device, in the precision that it scores in."""
+    if not teacher.source.checkpoint:
+        raise QgdrError(
+            "teacher: a model from a configuration needs 'translation', 'generation' or 'ranking'"
+        )
+    return load_teacher(
+        teacher.source.checkpoint,
+        device=str(processes().device),
+        precision=settings.precision,
+        batch_size=settings.batch_size,
+    )
+
+
+def save_model(model: Any, folder: Path) -> None:
+    """Save ``folder/model``, whole or not at all, by one process."""
+    if processes().is_main_process:
+        with atomic_directory(folder / "model", overwrite=True) as work:
+            model.save_pretrained(work)
+
+
+def _source(settings: TeacherRecipe, student: Done) -> ModelSource:
+    source = settings.source
+    if source.tokenizer != STUDENT:
+        return source
+    return source.model_copy(update={"tokenizer": str(student.model)})
+
+
+def _load(settings: TeacherRecipe, source: ModelSource, seed: int) -> TrainableTeacher:
+    if settings.kind == "cross-encoder":
+        return CrossEncoder.load(source, settings.cross_encoder, seed=seed)
+    return QueryGenerator.load(source, settings.generator, seed=seed)
+
+
+def _train(name: str, model: TrainableTeacher, rows: Any, settings: Any, seed: int, folder: Path) -> Log:
+    if name == "teacher-ranking":
+        return train_ranker(model, rows, settings, seed, folder)
+    assert isinstance(model, QueryGenerator)
+    return train_writer(model, rows, settings, seed, folder, name)

@@ -1,0 +1,160 @@
+"""What a run learns from and is measured on, whatever format it comes in."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+
+from qgdr_pyserini.collection.corpus import Passage, read_corpus
+from qgdr_pyserini.collection.hub import find_data_file
+from qgdr_pyserini.collection.tevatron import Candidate, CandidateList, read_candidates
+from qgdr_pyserini.collection.training_set import TrainingSet, read_training_set
+from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.train.holdout import article_is_held_out, split_by_article
+from qgdr_pyserini.train.recipe_settings import DataSettings
+
+Corpus = Callable[[], Iterator[Passage]]
+"""Starts the passages from the beginning; they need not fit into memory."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TrainingData:
+    """Queries with their passages, and where further passages are.
+
+    Parameters
+    ----------
+    rows
+        Queries to learn from, with their positives, and negatives where the data gives some.
+    held_out
+        Queries about articles that are kept from training.
+    corpus
+        Passages that negatives come from; without the articles held out.
+    pool
+        Passages that held-out queries are searched in: all of them.
+    pairs
+        The training set without the articles held out; None for other formats.
+    sources
+        For the card: kind of data, source tag, and number of rows.
+    digest
+        Of the files.
+    """
+
+    rows: list[CandidateList]
+    held_out: list[CandidateList]
+    corpus: Corpus
+    pool: Corpus
+    pairs: TrainingSet | None
+    sources: list[tuple[str, str, int]]
+    digest: str
+
+    @property
+    def languages(self) -> list[str]:
+        """Languages of the queries to learn from."""
+        return sorted({row.lang for row in self.rows})
+
+
+def read_training_data(folder: Path, settings: DataSettings, holdout: float) -> TrainingData:
+    """Read what a recipe learns from.
+
+    Parameters
+    ----------
+    folder
+        The data.
+    settings
+        Format, files, and how many queries.
+    holdout
+        Share of the articles that is kept from training.
+
+    Raises
+    ------
+    QgdrError
+        If a file is missing or malformed, or no queries are left to learn from.
+    """
+    read = _training_set if settings.format == "training-set" else _tevatron
+    data = read(folder, settings, holdout)
+    rows = _limited(data.rows, settings.limit_per_language)
+    if not rows:
+        raise QgdrError(f"{folder}: no query with a passage is left to learn from")
+    return dataclasses.replace(data, rows=rows)
+
+
+def _training_set(folder: Path, settings: DataSettings, holdout: float) -> TrainingData:
+    data = read_training_set(folder)
+    split = split_by_article(data, holdout)
+    passages = {d: Passage(row.docid, row.title, row.text) for d, row in data.passages.items()}
+    kept = [passages[docid] for docid in split.training.passages]
+    return TrainingData(
+        rows=_as_rows(split.training, passages),
+        held_out=_as_rows(dataclasses.replace(data, queries=split.held_out), passages),
+        corpus=lambda: iter(kept),
+        pool=lambda: iter(passages.values()),
+        pairs=split.training,
+        sources=_sources(split.training),
+        digest=digest_files(sorted(folder.glob("*.gz"))),
+    )
+
+
+def _tevatron(folder: Path, settings: DataSettings, holdout: float) -> TrainingData:
+    queries, corpus = find_data_file(settings.queries, folder), find_data_file(settings.corpus, folder)
+    rows = [
+        row if row.lang else dataclasses.replace(row, lang=settings.language)
+        for row in read_candidates(queries)
+    ]
+    held = [row for row in rows if any(article_is_held_out(c.passage.title, holdout) for c in row.positives)]
+    ids = {row.query_id for row in held}
+    return TrainingData(
+        rows=[row for row in rows if row.query_id not in ids and row.positives],
+        held_out=held,
+        corpus=lambda: (p for p in read_corpus(corpus) if not article_is_held_out(p.title, holdout)),
+        pool=lambda: read_corpus(corpus),
+        pairs=None,
+        sources=[("queries", settings.queries, len(rows)), ("corpus", settings.corpus, 0)],
+        digest=digest_files([queries, corpus]),
+    )
+
+
+def _as_rows(data: TrainingSet, passages: Mapping[str, Passage]) -> list[CandidateList]:
+    return [
+        CandidateList(q.query_id, q.query, (Candidate(passages[q.docid]),), (), q.lang, q.answers)
+        for q in data.queries
+    ]
+
+
+def _limited(rows: Iterable[CandidateList], limit: int) -> list[CandidateList]:
+    """Keep the first queries of each language by a digest of their ids, in the order given."""
+    if not limit:
+        return list(rows)
+    by_language: dict[str, list[CandidateList]] = defaultdict(list)
+    for row in rows:
+        by_language[row.lang].append(row)
+    kept = {
+        row.query_id
+        for group in by_language.values()
+        for row in sorted(group, key=lambda row: hashlib.sha256(row.query_id.encode()).digest())[:limit]
+    }
+    return [row for group in by_language.values() for row in group if row.query_id in kept]
+
+
+def _sources(data: TrainingSet) -> list[tuple[str, str, int]]:
+    parts: list[tuple[str, Iterable[str]]] = [
+        ("passages", (row.source for row in data.passages.values())),
+        ("queries", (row.source for row in data.queries)),
+        ("translated questions", (row.source for row in data.questions)),
+        ("sentences", (row.source for row in data.sentences)),
+        ("lexicon", (row.source for row in data.lexicon)),
+        ("names", (row.source for row in data.names)),
+    ]
+    return [(part, tag, count) for part, tags in parts for tag, count in sorted(Counter(tags).items())]
+
+
+def digest_files(files: Iterable[Path]) -> str:
+    """Digest the names and contents of files."""
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.name.encode())
+        with file.open("rb") as raw:
+            digest.update(hashlib.file_digest(raw, "sha256").digest())
+    return digest.hexdigest()[:16]

@@ -3,7 +3,7 @@
 import gzip
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qgdr_pyserini.dictionary.dictionary import NAME_WEIGHT, Dictionary
@@ -67,6 +67,7 @@ def test_names_weigh_less_and_give_way_to_words() -> None:
     assert found("роза билл", russian) == {"роза": {"rose": 1.0}, "билл": {"bill": NAME_WEIGHT}}
 
 
+@settings(deadline=None)
 @given(
     st.text(max_size=60), st.dictionaries(st.text(max_size=8), st.text(min_size=1, max_size=8), max_size=12)
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qgdr_pyserini.cli.main import main
@@ -191,6 +191,7 @@ SCORES = st.floats(-1000, 1000) | st.sampled_from([0.0, 0.11111, 0.111112, 0.111
 HITS = st.dictionaries(st.sampled_from([f"d{n}" for n in range(30)]), SCORES, min_size=1)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["q1", "q2", "q3"]), HITS, min_size=1), st.integers(1, 8))
 def test_a_kept_run_is_in_the_order_of_the_run(tmp_path_factory, run, hits: int) -> None:
     path = tmp_path_factory.mktemp("kept") / "run.x.txt.gz"

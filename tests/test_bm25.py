@@ -130,7 +130,9 @@ def test_a_kept_index_is_used_again_until_the_corpus_changes(
     assert (index / KEPT).stat().st_mtime_ns == before
 
     write_corpus(corpus, {"other": "The Danube delta."})
-    with pytest.raises(QgdrError, match="built from another corpus or language; pass --overwrite"):
+    with pytest.raises(
+        QgdrError, match="built from another corpus or language, or not for --rm3; pass --overwrite"
+    ):
         write_bm25_runs(corpus, [topics], tmp_path / "c", Options(index=index))
     (run,) = write_bm25_runs(corpus, [topics], tmp_path / "c", Options(index=index, overwrite=True))
     assert rankings(run) == {"q1": ["other"]}

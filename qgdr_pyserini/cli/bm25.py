@@ -18,7 +18,7 @@ import click
     metavar="FILE",
     help="Questions, topics.LANG.tsv, or a quoted pattern of such files; once for each.",
 )
-@click.option("--output", required=True, metavar="DIR", help="Where run.bm25.LANG.txt goes.")
+@click.option("--output", required=True, metavar="DIR", help="Where run.TAG.LANG.txt goes.")
 @click.option(
     "--hits",
     type=click.IntRange(min=1),
@@ -36,6 +36,32 @@ import click
     help="Language of the passages, for stemming and stop words.",
 )
 @click.option(
+    "--k1", type=click.FloatRange(min=0), default=0.9, show_default=True, help="BM25's weight of repetition."
+)
+@click.option(
+    "--b", type=click.FloatRange(0, 1), default=0.4, show_default=True, help="BM25's weight of length."
+)
+@click.option("--rm3", is_flag=True, help="Expand questions by Anserini's RM3 (10 terms of 10 passages).")
+@click.option(
+    "--lexicon",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Translate questions word by word: lines of language, word, translation, with tabs (.gz too).",
+)
+@click.option(
+    "--names",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="With --lexicon: names and their Latin spelling, in the same format.",
+)
+@click.option(
+    "--tag",
+    default="bm25",
+    show_default=True,
+    metavar="TAG",
+    help="What the runs and their files are called.",
+)
+@click.option(
     "--index",
     type=click.Path(path_type=Path),
     metavar="DIR",
@@ -51,17 +77,27 @@ def bm25(
     hits: int,
     threads: int | None,
     language: str,
+    k1: float,
+    b: float,
+    rm3: bool,
+    lexicon: Path | None,
+    names: Path | None,
+    tag: str,
     index: Path | None,
     overwrite: bool,
 ) -> None:
     """Search a corpus with Pyserini's BM25, to have something to compare with.
 
-    Writes one TREC run for each topics file. Questions are searched as they are, in their own language.
+    Writes one TREC run for each topics file. Questions are searched as they are, in their own language;
+    with --lexicon, every word is replaced by its translations, and unknown words are kept.
 
     \b
     Example:
       qgdr bm25 --corpus collections/xquad/corpus.jsonl --output runs \\
         --topics 'collections/xquad/topics.*.tsv'
+      qgdr bm25 --corpus collections/xquad/corpus.jsonl --output runs \\
+        --topics 'collections/xquad/topics.*.tsv' --tag bm25-lexicon \\
+        --lexicon data/train/lexicon.tsv.gz --names data/train/names.tsv.gz
     """
     from qgdr_pyserini.encode.progress import progress
     from qgdr_pyserini.files import expand_pattern
@@ -71,7 +107,19 @@ def bm25(
         click.echo(line, err=True)
 
     files = [file for pattern in topics for file in expand_pattern(pattern)]
-    options = Options(hits, threads, language, index, overwrite)
+    options = Options(
+        hits=hits,
+        threads=threads,
+        language=language,
+        k1=k1,
+        b=b,
+        rm3=rm3,
+        lexicon=lexicon,
+        names=names,
+        tag=tag,
+        index=index,
+        overwrite=overwrite,
+    )
     with progress("passages") as advance:
         runs = write_bm25_runs(corpus, files, output, options, Reporter(say, advance))
     for run in runs:

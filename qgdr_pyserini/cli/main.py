@@ -13,6 +13,7 @@ from qgdr_pyserini.cli.doctor import doctor
 from qgdr_pyserini.cli.encode import encode_corpus, encode_queries
 from qgdr_pyserini.cli.encoders import encoders
 from qgdr_pyserini.cli.group import OneLineErrorGroup
+from qgdr_pyserini.cli.reproduce import reproduce
 from qgdr_pyserini.cli.search import search
 from qgdr_pyserini.cli.shards import merge_shards
 from qgdr_pyserini.cli.steps import generate_queries, mine_negatives, score
@@ -40,6 +41,7 @@ _COMMANDS = (
     generate_queries,
     merge_shards,
     mine_negatives,
+    reproduce,
     score,
     search,
     train,

@@ -1,41 +1,83 @@
-"""The public sets that can be built as collections: one file and one row each."""
+"""The public sets that can be built as collections: one row each."""
 
 from __future__ import annotations
 
 import difflib
-import os
-from typing import NamedTuple, Protocol
+from collections.abc import Callable
+from typing import NamedTuple
 
 from qgdr_pyserini.collection.collection import Collection
+from qgdr_pyserini.collection.folders import build_beir, build_tevatron
+from qgdr_pyserini.collection.mkqa import build_mkqa
+from qgdr_pyserini.collection.monolingual import build_miracl, build_mr_tydi
+from qgdr_pyserini.collection.request import BuildRequest
 from qgdr_pyserini.collection.sample_collection import build_sample
+from qgdr_pyserini.collection.xor_tydi import build_xor_tydi
 from qgdr_pyserini.collection.xquad import build_xquad
 from qgdr_pyserini.errors import QgdrError
 
 
-class Build(Protocol):
-    """Builds a collection from ``source`` (a directory, ``hub``, or None) into ``output``."""
-
-    def __call__(
-        self,
-        source: str | os.PathLike[str] | None,
-        output: str | os.PathLike[str],
-        *,
-        overwrite: bool = False,
-    ) -> Collection:
-        """Build it; an output that may not be replaced is a `QgdrError`."""
-
-
 class Builder(NamedTuple):
-    """How a collection is built, and what it is in one line."""
+    """How a set is built.
 
-    build: Build
+    Attributes
+    ----------
+    build
+        Does it.
+    about
+        What it is, in one line.
+    options
+        Fields of the request that it uses beside source, output and overwrite.
+    """
+
+    build: Callable[[BuildRequest], Collection]
     about: str
+    options: frozenset[str] = frozenset()
 
 
 BUILDERS: dict[str, Builder] = {
-    "sample": Builder(build_sample, "the small collection that ships with the package"),
-    "xquad": Builder(build_xquad, "XQuAD's questions over the paragraphs of SQuAD's development set"),
+    "sample": Builder(
+        lambda request: build_sample(request.source, request.output, overwrite=request.overwrite),
+        "the small collection that ships with the package",
+    ),
+    "xquad": Builder(
+        lambda request: build_xquad(request.source, request.output, overwrite=request.overwrite),
+        "XQuAD's questions over the paragraphs of SQuAD's development set",
+    ),
+    "xor-tydi": Builder(
+        build_xor_tydi,
+        "XOR-TyDi retrieve: questions in seven languages, answers in English",
+        frozenset(("corpus", "languages", "split")),
+    ),
+    "mkqa": Builder(
+        build_mkqa,
+        "MKQA: questions in 26 languages, answers in English",
+        frozenset(("corpus", "languages")),
+    ),
+    "mr-tydi": Builder(build_mr_tydi, "one language of Mr. TyDi", frozenset(("languages", "split"))),
+    "miracl": Builder(build_miracl, "one language of MIRACL", frozenset(("languages", "split"))),
+    "beir": Builder(build_beir, "a folder in BEIR's layout", frozenset(("languages", "split"))),
+    "tevatron": Builder(
+        build_tevatron, "a folder in Tevatron's layout", frozenset(("corpus", "languages", "split"))
+    ),
 }
+
+_OPTIONS = {"corpus": "--corpus", "languages": "--language", "split": "--split"}
+
+
+def build_collection(name: str, request: BuildRequest) -> Collection:
+    """Build the collection ``name``.
+
+    Raises
+    ------
+    QgdrError
+        If there is none of that name, it has no use for an option, or building it fails.
+    """
+    builder = find_builder(name)
+    for field, option in _OPTIONS.items():
+        if getattr(request, field) and field not in builder.options:
+            raise QgdrError(f"{name} takes no {option}; leave it out")
+    return builder.build(request)
 
 
 def find_builder(name: str) -> Builder:

@@ -56,10 +56,13 @@ class Collection:
         place = Path(directory)
         if not place.is_dir():
             raise InputError(f"no such collection; {_REMEDY}", place)
-        for name in (MANIFEST, CORPUS, QRELS, ANSWERS):
+        for name in (MANIFEST, QRELS, ANSWERS):
             if not (place / name).is_file():
                 raise InputError(f"{name} is missing; {_REMEDY}", place)
-        return cls(place, _find_topics(place), _read_manifest(place / MANIFEST))
+        manifest = _read_manifest(place / MANIFEST)
+        if not (place / CORPUS).is_file() and manifest.get("counts", {}).get("passages") != 0:
+            raise InputError(f"{CORPUS} is missing; {_REMEDY}", place)
+        return cls(place, _find_topics(place), manifest)
 
     @property
     def name(self) -> str:
@@ -73,7 +76,7 @@ class Collection:
 
     @property
     def corpus(self) -> Path:
-        """The corpus file."""
+        """The corpus file; absent where the collection was built without passages."""
         return self.directory / CORPUS
 
     @property

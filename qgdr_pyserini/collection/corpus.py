@@ -122,6 +122,8 @@ def corpus_files(path: str | os.PathLike[str]) -> list[Path]:
     if not place.is_dir():
         return [place]
     if (place / "collection.json").is_file():
+        if not (place / "corpus.jsonl").is_file():
+            raise InputError("a collection without passages; build it again with --corpus PATH", place)
         return [place / "corpus.jsonl"]
     files = sorted(file for file in place.iterdir() if _is_corpus_file(file))
     if not files:

@@ -31,7 +31,7 @@ class Contents:
     licence
         The licence of the data.
     passages
-        The corpus.
+        The corpus; None for questions to be searched in a corpus elsewhere.
     topics
         By language, question by qid; qids differ over all languages.
     judgements
@@ -43,7 +43,7 @@ class Contents:
     name: str
     source: str
     licence: str
-    passages: Iterable[Passage]
+    passages: Iterable[Passage] | None
     topics: Mapping[str, Mapping[str, str]]
     judgements: Iterable[Judgement]
     answers: Iterable[Answers]
@@ -77,7 +77,7 @@ def write_collection(
     refuse_output(output, overwrite=overwrite)
     with atomic_directory(output, overwrite=overwrite) as work:
         counts = {
-            "passages": write_corpus(work / CORPUS, contents.passages),
+            "passages": 0 if contents.passages is None else write_corpus(work / CORPUS, contents.passages),
             "questions": {
                 language: write_topics(work / f"topics.{language}.tsv", topics)
                 for language, topics in sorted(contents.topics.items())

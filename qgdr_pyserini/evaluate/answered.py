@@ -105,7 +105,7 @@ def read_passages(corpus: str | os.PathLike[str], systems: Iterable[System]) -> 
     for docid, system in wanted.items():
         if docid not in found:
             raise InputError(
-                f"has no passage {docid!r}, which {system.files[0]} lists; give the corpus that was searched",
+                f"has no passage {docid!r}, which a run of {system.name!r} lists; give the corpus searched",
                 corpus,
             )
     return found

@@ -6,18 +6,21 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from qgdr_pyserini.collection.corpus import corpus_files, read_corpus
 from qgdr_pyserini.collection.topics import read_topics, topics_language
+from qgdr_pyserini.dictionary.dictionary import Dictionary
+from qgdr_pyserini.dictionary.loading import base_language, read_dictionaries
+from qgdr_pyserini.dictionary.translating import translate
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.files import atomic_directory, atomic_text
 from qgdr_pyserini.pyserini_plugin import lucene
 
-TAG = "bm25"
 KEPT = "qgdr-bm25.json"
 """File in a kept index that says what it was built from."""
 
@@ -36,6 +39,15 @@ class Options:
         Threads that index and search; all cores when None.
     language
         Language of the passages, for the analyzer.
+    k1, b
+        BM25's parameters.
+    rm3
+        Expand queries by RM3; not together with ``lexicon``.
+    lexicon, names
+        Dictionary and names (see `read_dictionaries`) by which questions in other languages than the
+        passages' are translated; searched as they are when None.
+    tag
+        What the runs are called.
     index
         Where to keep the Lucene index, or where it was kept; thrown away when None.
     overwrite
@@ -45,8 +57,30 @@ class Options:
     hits: int = 100
     threads: int | None = None
     language: str = "en"
+    k1: float = 0.9
+    b: float = 0.4
+    rm3: bool = False
+    lexicon: Path | None = None
+    names: Path | None = None
+    tag: str = "bm25"
     index: Path | None = None
     overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what does not go together."""
+        if self.rm3 and self.lexicon:
+            raise QgdrError("--rm3 expands questions as they are, --lexicon translates them; choose one")
+        if self.names and not self.lexicon:
+            raise QgdrError("--names goes with --lexicon FILE, which translates the words that are not names")
+        if not re.fullmatch(r"[\w.+-]+", self.tag):
+            raise QgdrError(
+                f"--tag {self.tag!r}: letters, digits and - + . _ only; runs and files are called so"
+            )
+
+    @property
+    def ranking(self) -> lucene.Ranking:
+        """How Lucene searches."""
+        return lucene.Ranking(self.language, self.k1, self.b, self.rm3, self.hits, self.cores)
 
     @property
     def cores(self) -> int:
@@ -76,6 +110,11 @@ class Source:
 
     corpus: str
     language: str
+    vectors: bool = False
+
+    def serves(self, wanted: Source) -> bool:
+        """Tell whether an index of this can be searched in place of ``wanted``."""
+        return replace(self, vectors=wanted.vectors) == wanted and self.vectors >= wanted.vectors
 
 
 def write_bm25_runs(
@@ -94,7 +133,7 @@ def write_bm25_runs(
     topics
         Files named ``topics.LANG.tsv``.
     output
-        Folder for the runs, ``run.bm25.LANG.txt``.
+        Folder for the runs, ``run.TAG.LANG.txt``.
     options
         How to index and search.
     reporter
@@ -110,40 +149,66 @@ def write_bm25_runs(
     QgdrError
         If an input is wrong, or a run or another index is in the way.
     """
-    runs = _run_files(topics, Path(output))
-    _refuse_existing(runs, options)
+    runs = _run_files(topics, Path(output), options.tag)
+    _refuse_existing(runs.values(), options)
     queries = [read_topics(file) for file in topics]
     lucene.check_language(options.language)
+    dictionaries = _dictionaries(runs, options, reporter)
     Path(output).mkdir(parents=True, exist_ok=True)
     with _index(corpus, Path(output), options, reporter) as index:
-        for run, questions in zip(runs, queries, strict=True):
+        for (language, run), questions in zip(runs.items(), queries, strict=True):
             reporter.say(f"Searching {len(questions):,} queries: {run}")
-            found = lucene.search(index, questions, options.hits, options.language, options.cores)
-            write_run(run, found)
-    return runs
+            found = _search(index, questions, dictionaries.get(language), options)
+            write_run(run, found, options.tag)
+    return list(runs.values())
 
 
-def write_run(path: Path, results: Iterable[tuple[str, lucene.Hits]]) -> None:
-    """Write hits as a TREC run tagged ``bm25``, which appears only when complete."""
+def _dictionaries(languages: Iterable[str], options: Options, reporter: Reporter) -> Mapping[str, Dictionary]:
+    """Read the dictionaries of languages that are not the passages' own."""
+    others = [
+        language for language in languages if base_language(language) != base_language(options.language)
+    ]
+    if options.lexicon is None or not others:
+        return {}
+    reporter.say(f"Reading {options.lexicon}")
+    found = read_dictionaries(options.lexicon, options.names, others)
+    for language in others:
+        if language not in found:
+            reporter.say(f"{options.lexicon}: no entries for {language!r}; its questions stay as they are")
+    return found
+
+
+def _search(
+    index: Path, questions: Mapping[str, str], dictionary: Dictionary | None, options: Options
+) -> Iterator[tuple[str, lucene.Hits]]:
+    if dictionary is None:
+        return lucene.search(index, questions, options.ranking)
+    words = {qid: translate(question, dictionary) for qid, question in questions.items()}
+    return lucene.search_translated(index, words, options.ranking)
+
+
+def write_run(path: Path, results: Iterable[tuple[str, lucene.Hits]], tag: str) -> None:
+    """Write hits as a TREC run, which appears only when complete."""
     with atomic_text(path) as file:
         for qid, hits in results:
             for rank, (docid, score) in enumerate(hits, 1):
-                file.write(f"{qid} Q0 {docid} {rank} {score:.6f} {TAG}\n")
+                file.write(f"{qid} Q0 {docid} {rank} {score:.6f} {tag}\n")
 
 
-def _run_files(topics: Sequence[StrPath], output: Path) -> list[Path]:
+def _run_files(topics: Sequence[StrPath], output: Path, tag: str) -> dict[str, Path]:
+    """Name the run of each topics file, by language."""
     runs: dict[str, Path] = {}
     for file in topics:
         language = topics_language(file)
         if language is None:
             raise InputError("the name does not tell the language; call it topics.LANG.tsv", file)
         if language in runs:
-            raise InputError(f"a second file for {language!r}; run.bm25.{language}.txt holds one", file)
-        runs[language] = output / f"run.bm25.{language}.txt"
-    return list(runs.values())
+            raise InputError(f"a second file for {language!r}; run.{tag}.{language}.txt holds one", file)
+        runs[language] = output / f"run.{tag}.{language}.txt"
+    return runs
 
 
-def _refuse_existing(runs: Sequence[Path], options: Options) -> None:
+def _refuse_existing(runs: Iterable[Path], options: Options) -> None:
     for run in runs:
         if run.exists() and not options.overwrite:
             raise QgdrError(f"{run}: already exists; pass --overwrite to replace it")
@@ -161,14 +226,14 @@ def _index(corpus: StrPath, output: Path, options: Options, reporter: Reporter) 
 
 
 def _kept_index(corpus: StrPath, index: Path, options: Options, reporter: Reporter) -> Path:
-    source, kept = Source(_digest(corpus), options.language), _source_of(index)
-    if kept == source:
+    source, kept = Source(_digest(corpus), options.language, options.rm3), _source_of(index)
+    if kept is not None and kept.serves(source):
         reporter.say(f"Using the index in {index}")
         return index
     if kept is not None and not options.overwrite:
         raise QgdrError(
-            f"{index}: built from another corpus or language; pass --overwrite to build it anew, "
-            "or name another --index"
+            f"{index}: built from another corpus or language, or not for --rm3; "
+            "pass --overwrite to build it anew, or name another --index"
         )
     if kept is None and index.exists() and not (index.is_dir() and not any(index.iterdir())):
         raise QgdrError(f"{index}: holds no index kept by 'qgdr bm25', so it stays; choose another name")
@@ -181,7 +246,9 @@ def _kept_index(corpus: StrPath, index: Path, options: Options, reporter: Report
 def _build(corpus: StrPath, folder: Path, options: Options, reporter: Reporter) -> None:
     reporter.say(f"Indexing {os.fspath(corpus)}")
     passages = read_corpus(corpus)
-    lucene.build_index(passages, folder, options.language, options.cores, reporter.advance)
+    lucene.build_index(
+        passages, folder, options.language, options.cores, reporter.advance, vectors=options.rm3
+    )
 
 
 def _source_of(index: Path) -> Source | None:

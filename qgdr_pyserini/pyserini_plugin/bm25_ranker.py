@@ -38,8 +38,7 @@ def rank_with_bm25(
         with atomic_directory(index) as work:
             lucene.build_index(corpus(), work, "en", threads, lambda count: None)
     topics = {row.query_id: row.query for row in rows}
-    ranking = {
-        qid: [docid for docid, _ in hits] for qid, hits in lucene.search(index, topics, depth, "en", threads)
-    }
+    options = lucene.Ranking(language="en", hits=depth, threads=threads)
+    ranking = {qid: [docid for docid, _ in hits] for qid, hits in lucene.search(index, topics, options)}
     wanted = {docid for docids in ranking.values() for docid in docids}
     return ranking, {passage.docid: passage for passage in corpus() if passage.docid in wanted}

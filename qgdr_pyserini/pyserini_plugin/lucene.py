@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from qgdr_pyserini.collection.corpus import Passage
+from qgdr_pyserini.dictionary.translating import TranslatedWord
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.pyserini_plugin.jvm import java_class, silence_logs
+from qgdr_pyserini.pyserini_plugin.translated_query import QueryBuilder
 
 T = TypeVar("T")
 
@@ -20,6 +24,36 @@ Hits = list[tuple[str, float]]
 
 BATCH = 1000
 """Passages or queries handed to Java at a time."""
+
+MAX_CLAUSES = 1 << 16
+"""Most terms of a query; Lucene's own 1,024 is less than a long question's translations."""
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """How an index is searched.
+
+    Parameters
+    ----------
+    language
+        Language of the analyzer that the index was built with.
+    k1, b
+        BM25's parameters; the defaults are Anserini's.
+    rm3
+        Search again with terms of the first hits (Anserini's RM3: 10 terms, 10 passages, half the
+        weight); the index must hold vectors.
+    hits
+        Most passages per query.
+    threads
+        Threads that search.
+    """
+
+    language: str = "en"
+    k1: float = 0.9
+    b: float = 0.4
+    rm3: bool = False
+    hits: int = 100
+    threads: int = 1
 
 
 def check_language(language: str) -> None:
@@ -36,6 +70,8 @@ def build_index(
     language: str,
     threads: int,
     advance: Callable[[int], object],
+    *,
+    vectors: bool = False,
 ) -> int:
     """Index passages with Pyserini's own indexer, streaming.
 
@@ -51,6 +87,8 @@ def build_index(
         Threads that index.
     advance
         Called with the number of passages indexed since the last call.
+    vectors
+        Keep each passage's terms, which RM3 needs.
 
     Returns
     -------
@@ -62,7 +100,8 @@ def build_index(
 
     count = 0
     with java_errors(folder, "Lucene cannot write the index"):
-        indexer = LuceneIndexer(args=["-index", str(folder), "-language", language], threads=threads)
+        arguments = ["-index", str(folder), "-language", language, *(["-storeDocvectors"] if vectors else [])]
+        indexer = LuceneIndexer(args=arguments, threads=threads)
         with contextlib.closing(indexer):
             for batch in _batches(passages):
                 indexer.add_batch_raw([_json(passage) for passage in batch])
@@ -71,10 +110,8 @@ def build_index(
     return count
 
 
-def search(
-    folder: Path, topics: Mapping[str, str], hits: int, language: str, threads: int
-) -> Iterator[tuple[str, Hits]]:
-    """Search an index with BM25 (Anserini's defaults, k1 = 0.9 and b = 0.4).
+def search(folder: Path, topics: Mapping[str, str], ranking: Ranking) -> Iterator[tuple[str, Hits]]:
+    """Search an index with BM25.
 
     Parameters
     ----------
@@ -82,34 +119,59 @@ def search(
         The index.
     topics
         Query by qid. Queries are analyzed as text: nothing in them is query syntax.
-    hits
-        Most passages per query.
-    language
-        Language of the analyzer that the index was built with.
-    threads
-        Threads that search.
+    ranking
+        How to search.
 
     Yields
     ------
     tuple of str and list
         Each qid, in order, with its hits.
     """
-    silence_logs()
     array = java_class("java.util.ArrayList")
-    with java_errors(folder, "Lucene cannot search the index"):
-        # What `LuceneSearcher` wraps; importing that would load all of Pyserini's encoders, for seconds.
-        searcher = java_class("io.anserini.search.SimpleSearcher")(str(folder))
-        if language != "en":
-            searcher.set_language(language)
+    with _searcher(folder, ranking) as searcher:
         for batch in _batches(topics.items()):
             qids, queries = array(), array()
             for qid, query in batch:
                 qids.add(qid)
                 queries.add(query)
-            found = searcher.batch_search(queries, qids, hits, threads)
+            found = searcher.batch_search(queries, qids, ranking.hits, ranking.threads)
             for qid, _ in batch:
-                yield qid, [(hit.docid, hit.score) for hit in found.get(qid) or ()]
+                yield qid, _hits(found.get(qid) or ())
+
+
+def search_translated(
+    folder: Path, topics: Mapping[str, Sequence[TranslatedWord]], ranking: Ranking
+) -> Iterator[tuple[str, Hits]]:
+    """Search an index with BM25 for translated questions; parameters and result as in `search`."""
+    with _searcher(folder, ranking) as searcher, ThreadPoolExecutor(ranking.threads) as pool:
+        builder = QueryBuilder(searcher.get_analyzer(), ranking.language)
+
+        def find(query: Any) -> Hits:
+            return [] if query is None else _hits(searcher.search(query, ranking.hits))
+
+        for batch in _batches(topics.items()):
+            queries = [builder.question(words) for _, words in batch]
+            yield from zip((qid for qid, _ in batch), pool.map(find, queries), strict=True)
+
+
+@contextlib.contextmanager
+def _searcher(folder: Path, ranking: Ranking) -> Iterator[Any]:
+    silence_logs()
+    java_class("org.apache.lucene.search.IndexSearcher").setMaxClauseCount(MAX_CLAUSES)
+    with java_errors(folder, "Lucene cannot search the index"):
+        # What `LuceneSearcher` wraps; importing that would load all of Pyserini's encoders, for seconds.
+        searcher = java_class("io.anserini.search.SimpleSearcher")(str(folder))
+        if ranking.language != "en":
+            searcher.set_language(ranking.language)
+        searcher.set_bm25(ranking.k1, ranking.b)
+        if ranking.rm3:
+            searcher.set_rm3()
+        yield searcher
         searcher.close()
+
+
+def _hits(found: Iterable[Any]) -> Hits:
+    return [(hit.docid, hit.score) for hit in found]
 
 
 @contextlib.contextmanager

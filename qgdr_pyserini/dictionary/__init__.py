@@ -1,0 +1,1 @@
+"""Questions translated word by word through a dictionary."""

@@ -1,0 +1,101 @@
+"""What ``qgdr reproduce`` does."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.evaluate.comparing import Request, run_comparison
+from qgdr_pyserini.evaluate.reproduce.kept_runs import checksum
+from qgdr_pyserini.evaluate.reproduce.remaking import remake
+from qgdr_pyserini.evaluate.reproduce.reproduction import (
+    QRELS,
+    Reproduction,
+    read_reproduction,
+    run_name,
+    write_results,
+)
+from qgdr_pyserini.evaluate.reproduce.scoring import Row, compare_scores, find_faults, score_folder
+
+Say = Callable[[str], object]
+
+
+def check(folder: Path) -> list[Row]:
+    """Score the runs kept in a folder and compare with the scores expected.
+
+    Raises
+    ------
+    QgdrError
+        If ``reproduce.toml`` cannot be used. What is wrong with a kept file is told by its rows.
+    """
+    reproduction = read_reproduction(folder)
+    faults = find_faults(reproduction, folder)
+    return compare_scores(reproduction, score_folder(reproduction, folder, faults), faults)
+
+
+def reproduce(folder: Path, data: str | None, say: Say) -> list[Row]:
+    """Make all runs of a folder anew and compare with the scores expected; nothing in it changes.
+
+    Parameters
+    ----------
+    folder
+        Holds ``reproduce.toml``.
+    data
+        Folder with the data that it needs, if it does.
+    say
+        Called with each command before it runs.
+
+    Raises
+    ------
+    QgdrError
+        If ``reproduce.toml`` cannot be used, data are missing or a command fails.
+    """
+    reproduction = read_reproduction(folder)
+    with tempfile.TemporaryDirectory(prefix="qgdr-reproduce-") as work:
+        made = remake(reproduction, data, Path(work), say)
+        return compare_scores(reproduction, score_folder(reproduction, made, {}), {})
+
+
+def update(folder: Path, data: str | None, say: Say) -> list[Path]:
+    """Make all runs anew and keep them, their scores and a report in place of the earlier ones.
+
+    Parameters and errors are those of `reproduce`.
+
+    Returns
+    -------
+    list of Path
+        The report's files.
+    """
+    reproduction = read_reproduction(folder)
+    # In the same file system, so that each file appears under its name in one step.
+    with tempfile.TemporaryDirectory(prefix=".making.", dir=folder) as work:
+        made = remake(reproduction, data, Path(work), say)
+        faults: dict[str, str] = {}
+        scores = score_folder(reproduction, made, faults)
+        if faults:
+            raise QgdrError(next(iter(faults.values())))
+        _replace(reproduction, made, folder)
+    checksums = {name: checksum(folder / name) for name in reproduction.kept_files}
+    write_results(folder, scores, checksums)
+    return run_comparison(_request(reproduction, folder))[1]
+
+
+def _replace(reproduction: Reproduction, made: Path, folder: Path) -> None:
+    for old in folder.glob("run.*.txt.gz"):
+        if old.name not in reproduction.kept_files:
+            old.unlink()
+    for name in reproduction.kept_files:
+        (made / name).replace(folder / name)
+
+
+def _request(reproduction: Reproduction, folder: Path) -> Request:
+    return Request(
+        qrels=str(folder / QRELS),
+        runs=[f"{system}={folder / run_name(system)}" for system in reproduction.commands],
+        fuse=[f"{name}={item.method}:{','.join(item.systems)}" for name, item in reproduction.fuse.items()],
+        metrics=reproduction.metrics,
+        output=str(folder),
+        overwrite=True,
+    )

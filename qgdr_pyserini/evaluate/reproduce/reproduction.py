@@ -1,0 +1,164 @@
+"""``reproduce.toml``: the commands behind a comparison, the scores that they gave, the runs that are kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from qgdr_pyserini.errors import InputError
+from qgdr_pyserini.evaluate.fusion import BY_RANK, BY_SCORE
+from qgdr_pyserini.evaluate.metrics import check_metrics
+from qgdr_pyserini.files import atomic_text
+from qgdr_pyserini.settings import Settings
+
+FILE = "reproduce.toml"
+QRELS = "qrels.txt.gz"
+MARKER = "# Everything below is written by 'qgdr reproduce --update'."
+
+Scores = dict[str, dict[str, dict[str, float]]]
+"""Score by language (and `MEAN`) by metric by system."""
+
+MEAN = "mean"
+
+_NAME = re.compile(r"[\w+-]+")
+
+
+class FuseSettings(Settings):
+    """A system that is fused from others.
+
+    Parameters
+    ----------
+    method
+        One of ``qgdr compare --fuse``.
+    systems
+        Names of two or more.
+    """
+
+    method: str
+    systems: list[str] = Field(min_length=2)
+
+
+class Reproduction(Settings):
+    """What ``reproduce.toml`` says.
+
+    Commands are ``qgdr …`` or ``python -m …``, without a shell. In them stand ``{data}`` for the folder given
+    by ``--data``, ``{work}`` for a scratch folder, ``{collection}`` for the collection's, ``{questions}`` for
+    one file with the questions of all languages, and ``{runs}`` for the folder where a system called NAME
+    leaves ``run.NAME.txt`` or ``run.NAME.LANG.txt``.
+
+    Parameters
+    ----------
+    about
+        What is compared, in a line.
+    collection
+        Command that builds the collection.
+    commands
+        Commands that make each system's runs, by system; the first system is the baseline.
+    metrics
+        What is measured, as ``qgdr compare --metric`` takes it, except metrics that look for answers.
+    hits
+        Passages kept of each query's; scores are those of these.
+    tolerance
+        How far a score may be off: other processors round otherwise.
+    data
+        What ``--data`` has to hold; None where nothing is needed.
+    mean_of
+        Languages in the mean; all when empty.
+    fuse
+        Systems fused from others, by name.
+    expected
+        Scores, to four decimals.
+    checksums
+        Of the kept files, by name.
+    """
+
+    about: str
+    collection: str
+    commands: dict[str, list[str]] = Field(min_length=1)
+    metrics: list[str] = Field(min_length=1)
+    hits: int = Field(ge=1)
+    tolerance: float = Field(ge=1e-4, lt=0.1)
+    data: str | None = None
+    mean_of: list[str] = Field(default_factory=list)
+    fuse: dict[str, FuseSettings] = Field(default_factory=dict)
+    expected: Scores = Field(default_factory=dict)
+    checksums: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def systems(self) -> list[str]:
+        """Names of all systems, the fused ones last."""
+        return [*self.commands, *self.fuse]
+
+    def members(self, system: str) -> list[str]:
+        """Name the systems whose runs a system consists of: itself, or those that it is fused from."""
+        return self.fuse[system].systems if system in self.fuse else [system]
+
+    @property
+    def kept_files(self) -> list[str]:
+        """Names of the files beside ``reproduce.toml`` that scores are computed from."""
+        return [QRELS, *map(run_name, self.commands)]
+
+
+def run_name(system: str) -> str:
+    """Name the kept run of a system."""
+    return f"run.{system}.txt.gz"
+
+
+def read_reproduction(folder: str | os.PathLike[str]) -> Reproduction:
+    """Read a folder's ``reproduce.toml``.
+
+    Raises
+    ------
+    InputError
+        If it is missing, is no TOML, or a setting is unknown, missing or wrong.
+    """
+    path = Path(folder) / FILE
+    try:
+        with path.open("rb") as file:
+            values = tomllib.load(file)
+    except FileNotFoundError:
+        raise InputError("no such file; name a folder under runs/ that has one", path) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"is no TOML ({error})", path) from None
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror})", path) from None
+    found = Reproduction.checked(values, path)
+    _check_names(found, path)
+    return found
+
+
+def write_results(
+    folder: str | os.PathLike[str], scores: Mapping[str, Any], checksums: Mapping[str, str]
+) -> None:
+    """Replace the scores and checksums in a folder's ``reproduce.toml``; what stands above stays as it is."""
+    path = Path(folder) / FILE
+    head = path.read_text(encoding="utf-8").split(MARKER)[0].rstrip()
+    with atomic_text(path) as file:
+        file.write(f"{head}\n\n{MARKER}\n")
+        for system, metrics in scores.items():
+            for metric, languages in metrics.items():
+                file.write(f"\n[expected.{json.dumps(system)}.{json.dumps(metric)}]\n")
+                file.writelines(f"{language} = {score:.4f}\n" for language, score in languages.items())
+        file.write("\n[checksums]\n")
+        file.writelines(f"{json.dumps(name)} = {json.dumps(value)}\n" for name, value in checksums.items())
+
+
+def _check_names(found: Reproduction, path: Path) -> None:
+    for name in found.systems:
+        if not _NAME.fullmatch(name):
+            raise InputError(f"system {name!r}: letters, digits and - + _ only", path)
+    for name, settings in found.fuse.items():
+        if name in found.commands:
+            raise InputError(f"fuse.{name}: there are commands for a system of that name", path)
+        if settings.method not in (*BY_RANK, *BY_SCORE):
+            raise InputError(f"fuse.{name}: unknown method {settings.method!r}", path)
+        if unknown := [member for member in settings.systems if member not in found.commands]:
+            raise InputError(f"fuse.{name}: there are no commands for system {unknown[0]!r}", path)
+    check_metrics(found.metrics)

@@ -4,11 +4,13 @@ import importlib
 import importlib.metadata
 import os
 import re
+import runpy
 import subprocess
 import sys
 import threading
 import types
 import warnings
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,10 +41,36 @@ def test_the_installed_distribution_owns_the_pth() -> None:
     assert Path(str(installed.locate())).read_text() == PTH.read_text()
 
 
-@pytest.mark.parametrize("mode", [(), ("-I",), ("-E",)])
+@pytest.mark.parametrize("mode", [(), ("-I",), ("-E",), ("-P",), ("-OO",), ("-X", "frozen_modules=off")])
 def test_an_interpreter_starts_with_the_hook_and_in_silence(mode: tuple[str, ...]) -> None:
     done = python(*mode, "-c", "import sys; sys.exit(type(sys.meta_path[0]).__name__ != 'ShimFinder')")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_an_interpreter_without_site_is_left_alone() -> None:
+    code = "import sys; print([type(finder).__name__ for finder in sys.meta_path if 'Shim' in str(finder)])"
+    assert python("-S", "-c", code).stdout == "[]\n"
+
+
+def test_a_worker_of_xdist_has_the_hook_too() -> None:
+    """What execnet starts is an interpreter that reads its program from the pipe."""
+    line = repr("import sys; print(type(sys.meta_path[0]).__name__)") + "\n"
+    command = [sys.executable, "-u", "-c", "import sys;exec(eval(sys.stdin.readline()))"]
+    variables = {key: value for key, value in os.environ.items() if key != hook.OFF_SWITCH}
+    done = subprocess.run(command, input=line, capture_output=True, text=True, env=variables, check=True)
+    assert done.stdout == "ShimFinder\n"
+
+
+def test_the_package_may_lie_in_a_zip_file(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "ours.zip", "w") as archive:
+        for name in ("__init__.py", "pyserini_plugin/__init__.py", "pyserini_plugin/hook.py"):
+            archive.write(REPOSITORY / "qgdr_pyserini" / name, f"qgdr_pyserini/{name}")
+    code = (
+        f"import os, sys; sys.path.insert(0, {str(tmp_path / 'ours.zip')!r})\n"
+        f"exec(open({str(PTH)!r}).read())\n"
+        "print(type(sys.meta_path[0]).__name__, 'ours.zip' in sys.modules['qgdr_pyserini'].__file__)"
+    )
+    assert python("-S", "-c", code).stdout == "ShimFinder True\n"
 
 
 def test_nothing_is_imported_besides_the_hook_itself() -> None:
@@ -143,6 +171,76 @@ def test_a_shim_runs_before_and_after_its_module(events: list[str], monkeypatch:
     assert not isinstance(module.__loader__, hook.ShimLoader)
 
 
+def test_a_module_in_a_zip_file_has_its_shims_too(
+    events: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(tmp_path / "theirs.zip", "w") as archive:
+        archive.writestr("watched_zip.py", "value = 1\nif __name__ == '__main__':\n    value = 2\n")
+    monkeypatch.syspath_prepend(tmp_path / "theirs.zip")
+    monkeypatch.setattr(hook, "SHIMS", {"watched_zip": ("noting",)})
+    assert importlib.import_module("watched_zip").value == 1
+    del sys.modules["watched_zip"]
+    assert runpy.run_module("watched_zip", run_name="__main__", alter_sys=True)["value"] == 2
+    assert events == ["before False", "after True"] * 2
+
+
+def test_a_module_that_runs_as_a_program_has_its_shims_around_its_definitions(
+    events: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program = "from __future__ import annotations\nvalue = 1\nif __name__ == '__main__':\n    seen = value\n"
+    (tmp_path / "watched" / "program.py").write_text(program)
+
+    def changing(module: types.ModuleType) -> Iterator[None]:
+        yield
+        module.value = 5
+
+    holder = types.ModuleType("changing")
+    holder.changing, holder.VERSIONS = changing, ">=0"  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "qgdr_pyserini.pyserini_plugin.shims.changing", holder)
+    watch(monkeypatch, program=("noting", "changing"))
+    found = runpy.run_module("watched.program", run_name="__main__", alter_sys=True)
+    assert (found["value"], found["seen"]) == (5, 5)
+    assert events == ["before False", "after True"]
+
+
+def test_a_tracer_that_runs_a_module_in_a_namespace_of_its_own_gets_it_without_shims(
+    events: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch(monkeypatch, good=("noting",))
+    spec = importlib.util.find_spec("watched.good")
+    assert spec is not None
+    namespace = {"__name__": "no module", "__spec__": spec, "__loader__": spec.loader}
+    exec(spec.loader.get_code("watched.good"), namespace)  # type: ignore[union-attr]
+    assert namespace["value"] == 1
+    assert events == []
+
+
+def test_a_shim_outside_its_versions_is_left_out(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    holder = sys.modules["qgdr_pyserini.pyserini_plugin.shims.noting"]
+    monkeypatch.setattr(holder, "VERSIONS", "<0.1")
+    watch(monkeypatch, good=("noting",))
+    assert importlib.import_module("watched.good").value == 1
+    assert events == []
+
+
+def test_a_shim_may_have_a_better_error_than_its_module(
+    events: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def explaining(module: types.ModuleType) -> Iterator[None]:
+        try:
+            yield
+        except RuntimeError as error:
+            raise QgdrError("the module is broken") from error
+
+    holder = types.ModuleType("explaining")
+    holder.explaining, holder.VERSIONS = explaining, ">=0"  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "qgdr_pyserini.pyserini_plugin.shims.explaining", holder)
+    watch(monkeypatch, bad=("noting", "explaining"))
+    with pytest.raises(QgdrError, match="the module is broken"):
+        importlib.import_module("watched.bad")
+    assert events == ["before False", "after False"]
+
+
 def test_reloading_runs_the_shims_again(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     watch(monkeypatch, good=("noting",))
     importlib.reload(importlib.import_module("watched.good"))
@@ -233,6 +331,23 @@ def test_every_shim_in_the_folder_is_in_the_table() -> None:
     folder = Path(hook.__file__).parent / "shims"
     files = {file.stem for file in folder.glob("*.py")} - {"__init__"}
     assert files == {name for names in hook.SHIMS.values() for name in names}
+
+
+def test_a_user_error_in_another_thread_ends_no_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "orig_argv", ["python", "-m", "pyserini.server.rest"])
+    raised: list[BaseException] = []
+
+    def serve() -> None:
+        try:
+            with commands.one_line_errors():
+                raise QgdrError("no such encoder")
+        except BaseException as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    thread.join()
+    assert [type(error) for error in raised] == [QgdrError]
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ REINSTALL = "reinstall qgdr-pyserini with pip"
 _PROBE = """
 import importlib, importlib.util, json, sys
 hooked = "ShimFinder" in [type(finder).__name__ for finder in sys.meta_path]
+import pyserini.search.faiss
 from pyserini.encode import document_encoder_class_map, query_encoder_class_map
 from pyserini.pyclass import autoclass
 from qgdr_pyserini.pyserini_plugin import hook, running

@@ -18,7 +18,7 @@ from typing import Any
 Ranking = list[tuple[str, float]]
 
 HITS = 10
-PATIENCE = 60
+PATIENCE = 150
 
 
 def free_port() -> int:

@@ -350,6 +350,15 @@ def test_a_user_error_in_another_thread_ends_no_command(monkeypatch: pytest.Monk
     assert [type(error) for error in raised] == [QgdrError]
 
 
+def test_every_shim_is_in_the_table_of_the_documentation() -> None:
+    text = (REPOSITORY / "docs" / "pyserini.md").read_text()
+    for name in {name for names in hook.SHIMS.values() for name in names}:
+        module = importlib.import_module(f"qgdr_pyserini.pyserini_plugin.shims.{name}")
+        versions = re.sub(r">=(.*)", r"\1 and newer", module.VERSIONS).replace("<", "below ")
+        summary = getattr(module, name).__doc__.strip().splitlines()[0]
+        assert f"| `{name}` | {versions} | {summary} |\n" in text
+
+
 @pytest.mark.parametrize(
     ("argv", "expected"),
     [

@@ -78,13 +78,14 @@ def naming_the_network(fetch: Callable[..., Any], what: str) -> Callable[..., An
     """
 
     @functools.wraps(fetch)
-    def naming(name: str, *args: Any, **kwargs: Any) -> Any:
+    def naming(*args: Any, **kwargs: Any) -> Any:
         with one_line_errors():
             try:
-                return fetch(name, *args, **kwargs)
+                return fetch(*args, **kwargs)
             except (ValueError, OSError):
                 if not connection.failure:
                     raise
+            name = next(iter([*args, *kwargs.values()]))
             refuse(f"{name}: no such file or folder here, and {what} of that name have to be fetched")
 
     return naming

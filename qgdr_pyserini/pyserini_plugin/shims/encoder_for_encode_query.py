@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from types import ModuleType
 from typing import Any
 
@@ -20,11 +22,13 @@ def encoder_for_encode_query(module: ModuleType) -> Shim:
     yield
     stock = module.init_encoder
 
-    def init_encoder(encoder: str, *args: Any, **options: Any) -> Any:
+    @functools.wraps(stock)
+    def init_encoder(encoder: str, *args: Any, **kwargs: Any) -> Any:
         from qgdr_pyserini.pyserini_plugin.encoders import KEY, QgdrQueryEncoder
 
         if KEY not in encoder.lower():
-            return stock(encoder, *args, **options)
+            return stock(encoder, *args, **kwargs)
+        options = inspect.signature(stock).bind(encoder, *args, **kwargs).arguments
         return QgdrQueryEncoder(encoder, device=options.get("device", "cpu"), prefix=options.get("prefix"))
 
     setattr(module, "init_encoder", init_encoder)  # noqa: B010  mypy: a module

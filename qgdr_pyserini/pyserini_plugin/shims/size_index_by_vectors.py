@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from qgdr_pyserini.pyserini_plugin.running import Shim
 
-def size_index_by_vectors(module: ModuleType) -> Iterator[None]:
+VERSIONS = ">=1.6"
+
+
+def size_index_by_vectors(module: ModuleType) -> Shim:
     """Give a still empty FAISS index the dimension of the first vectors written to it.
 
     Upstream: ``python -m pyserini.encode`` makes the index for ``--dimension``, 768 by default,
     before it has seen a vector, and ends in an ``AssertionError`` without a message for an encoder
-    of any other dimension (1.6.0).
+    of any other dimension (1.6.0 to 2.4.0).
     https://github.com/castorini/pyserini/blob/master/pyserini/encode/optional/_faiss.py
     """
     yield
@@ -31,3 +34,4 @@ def size_index_by_vectors(module: ModuleType) -> Iterator[None]:
         write(self, batch_info, fields)
 
     writer.write = resize_then_write
+    return "an empty index takes the dimension of its first vectors"

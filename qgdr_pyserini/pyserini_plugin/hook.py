@@ -24,8 +24,8 @@ SHIMS: dict[str, tuple[str, ...]] = {
     "pyserini.encode": ("register_encoders",),
     "pyserini.encode._openai": ("delay_openai_client",),
     "pyserini.encode.optional._faiss": ("size_index_by_vectors",),
-    "pyserini.search.faiss": ("import_torch_first",),
-    "pyserini.search.faiss._searcher": ("encoder_from_string",),
+    "pyserini.search.faiss": ("wait_without_spinning", "import_torch_first"),
+    "pyserini.search.faiss._searcher": ("encoder_from_string", "search_flat_by_blas"),
 }
 
 

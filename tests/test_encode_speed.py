@@ -9,6 +9,7 @@ import torch
 from transformers import BertConfig, BertModel
 
 from qgdr_pyserini.collection.corpus import write_corpus
+from qgdr_pyserini.encode import packing
 from qgdr_pyserini.encode.ahead import ahead
 from qgdr_pyserini.encode.computing import WindowEncoder
 from qgdr_pyserini.encode.corpus_encoder import encode_corpus
@@ -133,8 +134,12 @@ def test_fp16_is_for_gpus(encoder):
         choose_precision("fp16", encoder)
 
 
+@pytest.mark.parametrize("packable", [True, False])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 0.1)])
 @pytest.mark.parametrize("activation", ["gelu", "relu"])
-def test_packed_layers_compute_the_same(activation):
+def test_packed_layers_compute_the_same(activation, dtype, tolerance, packable, monkeypatch):
+    if not packable:
+        monkeypatch.setattr(packing, "can_pack", lambda dtype: False)
     config = BertConfig(
         vocab_size=50, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64
     )
@@ -144,6 +149,20 @@ def test_packed_layers_compute_the_same(activation):
     ids = torch.randint(0, 50, (3, 7))
     with torch.inference_mode():
         expected = model(input_ids=ids)[0]
-        pack(model)
-        assert not [module for module in model.modules() if isinstance(module, torch.nn.Linear)]
-        torch.testing.assert_close(model(input_ids=ids)[0], expected, atol=1e-5, rtol=0)
+        pack(model, dtype)
+        plain = [module for module in model.modules() if isinstance(module, torch.nn.Linear)]
+        assert bool(plain) == (dtype == torch.float32 and not packable)
+        found = model(input_ids=ids)[0]
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, expected, atol=tolerance, rtol=0)
+
+
+def test_in_bf16_only_products_are(encoder):
+    set_precision(encoder, "bf16")
+    assert {parameter.dtype for parameter in encoder.parameters()} == {torch.float32}
+    tokens = encoder.passage_tokens(TEXTS)
+    whole = DualEncoder.from_pretrained(encoder.folder)
+    exact = whole.encode_tokens(tokens)
+    whole.model.to(torch.bfloat16)
+    ours, all_bf16 = (np.abs(model.encode_tokens(tokens) - exact).mean() for model in (encoder, whole))
+    assert ours < all_bf16 / 2

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from qgdr_pyserini.encode.options import INDEX_TYPES
+
 if TYPE_CHECKING:
     from qgdr_pyserini.encode.corpus_encoder import EncodedCorpus
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--index-type",
-    type=click.Choice(["flat", "fp16", "sq8", "pq", "hnsw", "ivf"]),
+    type=click.Choice(INDEX_TYPES),
     default="flat",
     show_default=True,
     help="Kind of index.",

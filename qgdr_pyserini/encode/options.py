@@ -6,6 +6,9 @@ import dataclasses
 
 from qgdr_pyserini.encode.shards import WHOLE, Shard
 
+INDEX_TYPES = ("flat", "fp16", "sq8", "pq", "hnsw", "ivf", "ivfpq")
+"""The kinds of index; `index_types` says what writes each."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class EncodingOptions:

@@ -10,6 +10,7 @@ from qgdr_pyserini.cli.collection import collection
 from qgdr_pyserini.cli.compare import compare
 from qgdr_pyserini.cli.demo import demo
 from qgdr_pyserini.cli.doctor import doctor
+from qgdr_pyserini.cli.embeddings import import_embeddings
 from qgdr_pyserini.cli.encode import encode_corpus, encode_queries
 from qgdr_pyserini.cli.encoders import encoders
 from qgdr_pyserini.cli.group import OneLineErrorGroup
@@ -38,6 +39,7 @@ _COMMANDS = (
     encode_queries,
     encoders,
     generate_queries,
+    import_embeddings,
     merge_shards,
     mine_negatives,
     score,

@@ -31,7 +31,7 @@ class SeveralIndexes:
         self.metric_type = parts[0].metric_type
 
     def search(self, queries: Scores, k: int) -> tuple[Scores, Rows]:
-        """Find the ``k`` best passages of every query; equal scores rank in the order of the parts.
+        """Find the ``k`` best passages of every query; of equal scores, the later row first, as FAISS has it.
 
         Returns
         -------
@@ -64,7 +64,7 @@ class SeveralIndexes:
             axis=1,
         )
         # An empty place goes behind every passage, whatever score FAISS fills it with.
-        return scores, rows, np.lexsort((-scores, rows < 0), axis=1)[:, :k]
+        return scores, rows, np.lexsort((-rows, -scores, rows < 0), axis=1)[:, :k]
 
 
 @contextlib.contextmanager

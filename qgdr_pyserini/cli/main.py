@@ -14,6 +14,7 @@ from qgdr_pyserini.cli.embeddings import import_embeddings
 from qgdr_pyserini.cli.encode import encode_corpus, encode_queries
 from qgdr_pyserini.cli.encoders import encoders
 from qgdr_pyserini.cli.group import OneLineErrorGroup
+from qgdr_pyserini.cli.index_report import index_report
 from qgdr_pyserini.cli.search import search
 from qgdr_pyserini.cli.shards import merge_shards
 from qgdr_pyserini.cli.steps import generate_queries, mine_negatives, score
@@ -40,6 +41,7 @@ _COMMANDS = (
     encoders,
     generate_queries,
     import_embeddings,
+    index_report,
     merge_shards,
     mine_negatives,
     score,

@@ -166,3 +166,58 @@ def test_in_bf16_only_products_are(encoder):
     whole.model.to(torch.bfloat16)
     ours, all_bf16 = (np.abs(model.encode_tokens(tokens) - exact).mean() for model in (encoder, whole))
     assert ours < all_bf16 / 2
+
+
+@pytest.mark.parametrize("devices", ["cpu,cpu", "cpu, cpu,cpu"])
+def test_several_devices_make_the_index_of_one(devices, tiny_encoder, tmp_path):
+    write_corpus(tmp_path / "corpus.jsonl", map(passage, range(100)))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    for name, device in (("one", "cpu"), ("several", devices)):
+        counted = []
+        options = EncodingOptions(device=device, window=8, precision="fp32", batch_tokens=300)
+        encode_corpus(
+            tmp_path / "corpus.jsonl",
+            tmp_path / name,
+            str(tiny_encoder),
+            options=options,
+            advance=counted.append,
+        )
+        assert sum(counted) == 100
+    torch.set_num_threads(threads)
+    for name in ("index", "docid", "qgdr.json"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "several" / name).read_bytes()
+
+
+def test_what_fails_on_one_of_several_devices_is_raised_and_can_be_resumed(
+    tiny_encoder, tmp_path, monkeypatch
+):
+    write_corpus(tmp_path / "corpus.jsonl", map(passage, range(100)))
+    options = EncodingOptions(device="cpu,cpu", window=8, precision="fp32", batch_tokens=300)
+    encode, calls = WindowEncoder.encode, itertools.count()
+
+    def fail_late(self, tokens, advance):
+        if next(calls) == 6:
+            raise RuntimeError("the device is gone")
+        return encode(self, tokens, advance)
+
+    arguments = (tmp_path / "corpus.jsonl", tmp_path / "index", str(tiny_encoder))
+    monkeypatch.setattr(WindowEncoder, "encode", fail_late)
+    with pytest.raises(RuntimeError, match="the device is gone"):
+        encode_corpus(*arguments, options=options)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("qgdr-")]
+    done = encode_corpus(*arguments, options=options, resume=True)
+    assert done.passages == 100
+    assert 0 < done.resumed < 100
+
+
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [("cpu,", "a name is empty"), ("cpu,cuda:0", "name one kind"), ("nonsense", "cannot be used")],
+)
+def test_devices_that_cannot_be_used(device, message, tiny_encoder, tmp_path):
+    write_corpus(tmp_path / "corpus.jsonl", map(passage, range(3)))
+    with pytest.raises(QgdrError, match=message):
+        encode_corpus(
+            tmp_path / "corpus.jsonl", tmp_path / "i", str(tiny_encoder), options=EncodingOptions(device)
+        )

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     show_default=True,
     help="Kind of index.",
 )
-@click.option("--device", metavar="D", help="cpu, cuda, cuda:1, …  [default: a GPU where there is one]")
+@click.option(
+    "--device", metavar="D", help="cpu, cuda, or several: cuda:0,cuda:1.  [default: a GPU where there is one]"
+)
 @click.option("--threads", type=click.IntRange(min=1), metavar="N", help="CPU threads.  [default: all cores]")
 @click.option(
     "--max-length",

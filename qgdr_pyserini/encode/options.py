@@ -17,7 +17,7 @@ class EncodingOptions:
     Parameters
     ----------
     device
-        ``cpu``, ``cuda``, ``cuda:1``, …; a GPU where there is one when None.
+        ``cpu``, ``cuda``, ``cuda:1``, …, or several with commas between; a GPU where there is one when None.
     max_length
         Tokens beyond which a passage is cut off; the encoder's own when None.
     batch_tokens

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 @click.command("encode-corpus")
 @click.option(
-    "--corpus", required=True, metavar="PATH", help="JSON Lines file (.gz too), or a directory of them."
+    "--corpus",
+    required=True,
+    metavar="PATH",
+    help="JSON Lines (.gz too) or Parquet file, a directory of them or of a saved dataset, or hub:NAME.",
 )
 @click.option("--index", required=True, metavar="DIR", help="The index's directory.")
 @click.option(
@@ -77,6 +80,7 @@ def encode_corpus(
     Example:
       qgdr encode-corpus --corpus collections/xquad/corpus.jsonl --index indexes/xquad.qgdr
       qgdr encode-corpus --corpus wiki/ --index indexes/wiki --encoder qgdr --resume
+      qgdr encode-corpus --corpus hub:Tevatron/xor-tydi-corpus --index indexes/xor-tydi
     """
     from qgdr_pyserini.encode import corpus_encoder
     from qgdr_pyserini.encode.options import EncodingOptions

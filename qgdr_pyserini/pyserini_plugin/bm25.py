@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from qgdr_pyserini.collection.corpus import corpus_files, read_corpus
+from qgdr_pyserini.collection.corpus import corpus_files, on_hub, read_corpus
 from qgdr_pyserini.collection.topics import read_topics, topics_language
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.files import atomic_directory, atomic_text
@@ -194,7 +194,8 @@ def _source_of(index: Path) -> Source | None:
 
 
 def _digest(corpus: StrPath) -> str:
-    digest = hashlib.sha256()
+    # A set on the hub has no files here; its name stands for it.
+    digest = hashlib.sha256(os.fspath(corpus).encode() if on_hub(corpus) else b"")
     for file in corpus_files(corpus):
         try:
             with file.open("rb") as content:

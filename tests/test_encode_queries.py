@@ -13,6 +13,7 @@ from qgdr_pyserini.collection.corpus import write_corpus
 from qgdr_pyserini.collection.topics import write_topics
 from qgdr_pyserini.encode.compatibility import refuse_other_encoder
 from qgdr_pyserini.encode.corpus_encoder import encode_corpus
+from qgdr_pyserini.encode.options import INDEX_TYPES
 from qgdr_pyserini.encode.query_encoder import encode_queries
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.dual_encoder import DualEncoder
@@ -26,7 +27,7 @@ def work(tiny_encoder, tmp_path_factory):
     folder = tmp_path_factory.mktemp("work")
     write_corpus(folder / "corpus.jsonl", map(passage, range(150)))
     write_topics(folder / "topics.tsv", QUERIES)
-    for kind in ("flat", "fp16", "sq8", "pq", "hnsw", "ivf"):
+    for kind in INDEX_TYPES:
         encode_corpus(folder / "corpus.jsonl", folder / kind, str(tiny_encoder), options=options(kind))
     encode_queries(folder / "topics.tsv", folder / "queries", str(tiny_encoder), index=folder / "flat")
     return folder
@@ -47,16 +48,16 @@ for kind in kinds:
 
 
 def test_stock_pyserini_searches_every_kind_and_feeds_back(work):
-    kinds = ["flat", "fp16", "sq8", "pq", "hnsw", "ivf"]
+    kinds = INDEX_TYPES
     environment = os.environ | {"QGDR_PLUGIN": "1", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-c", f"import qgdr_pyserini.pyserini_plugin.hook as h; h.install()\n{STOCK}"]
     done = subprocess.run([*command, str(work), *kinds], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr[-2000:]
     runs = {path.name: path.read_text().split("\n")[:-1] for path in work.glob("run.*")}
-    assert len(runs) == 18
+    assert len(runs) == 21
     assert {len(run) for run in runs.values()} == {30}
     ranked = {name: [tuple(line.split()[::2][:2]) for line in run] for name, run in runs.items()}
-    for kind, least in {"fp16": 27, "sq8": 20, "hnsw": 25, "ivf": 15, "pq": 2}.items():
+    for kind, least in {"fp16": 27, "sq8": 20, "hnsw": 25, "ivf": 15, "pq": 2, "ivfpq": 2}.items():
         assert len(set(ranked[f"run.{kind}.plain"]) & set(ranked["run.flat.plain"])) >= least, kind
 
 

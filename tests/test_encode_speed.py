@@ -9,6 +9,7 @@ import torch
 from transformers import BertConfig, BertModel
 
 from qgdr_pyserini.collection.corpus import write_corpus
+from qgdr_pyserini.encode import packing
 from qgdr_pyserini.encode.ahead import ahead
 from qgdr_pyserini.encode.computing import WindowEncoder
 from qgdr_pyserini.encode.corpus_encoder import encode_corpus
@@ -133,8 +134,12 @@ def test_fp16_is_for_gpus(encoder):
         choose_precision("fp16", encoder)
 
 
+@pytest.mark.parametrize("packable", [True, False])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 0.1)])
 @pytest.mark.parametrize("activation", ["gelu", "relu"])
-def test_packed_layers_compute_the_same(activation):
+def test_packed_layers_compute_the_same(activation, dtype, tolerance, packable, monkeypatch):
+    if not packable:
+        monkeypatch.setattr(packing, "can_pack", lambda dtype: False)
     config = BertConfig(
         vocab_size=50, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64
     )
@@ -144,6 +149,75 @@ def test_packed_layers_compute_the_same(activation):
     ids = torch.randint(0, 50, (3, 7))
     with torch.inference_mode():
         expected = model(input_ids=ids)[0]
-        pack(model)
-        assert not [module for module in model.modules() if isinstance(module, torch.nn.Linear)]
-        torch.testing.assert_close(model(input_ids=ids)[0], expected, atol=1e-5, rtol=0)
+        pack(model, dtype)
+        plain = [module for module in model.modules() if isinstance(module, torch.nn.Linear)]
+        assert bool(plain) == (dtype == torch.float32 and not packable)
+        found = model(input_ids=ids)[0]
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, expected, atol=tolerance, rtol=0)
+
+
+def test_in_bf16_only_products_are(encoder):
+    set_precision(encoder, "bf16")
+    assert {parameter.dtype for parameter in encoder.parameters()} == {torch.float32}
+    tokens = encoder.passage_tokens(TEXTS)
+    whole = DualEncoder.from_pretrained(encoder.folder)
+    exact = whole.encode_tokens(tokens)
+    whole.model.to(torch.bfloat16)
+    ours, all_bf16 = (np.abs(model.encode_tokens(tokens) - exact).mean() for model in (encoder, whole))
+    assert ours < all_bf16 / 2
+
+
+@pytest.mark.parametrize("devices", ["cpu,cpu", "cpu, cpu,cpu"])
+def test_several_devices_make_the_index_of_one(devices, tiny_encoder, tmp_path):
+    write_corpus(tmp_path / "corpus.jsonl", map(passage, range(100)))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    for name, device in (("one", "cpu"), ("several", devices)):
+        counted = []
+        options = EncodingOptions(device=device, window=8, precision="fp32", batch_tokens=300)
+        encode_corpus(
+            tmp_path / "corpus.jsonl",
+            tmp_path / name,
+            str(tiny_encoder),
+            options=options,
+            advance=counted.append,
+        )
+        assert sum(counted) == 100
+    torch.set_num_threads(threads)
+    for name in ("index", "docid", "qgdr.json"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "several" / name).read_bytes()
+
+
+def test_what_fails_on_one_of_several_devices_is_raised_and_can_be_resumed(
+    tiny_encoder, tmp_path, monkeypatch
+):
+    write_corpus(tmp_path / "corpus.jsonl", map(passage, range(100)))
+    options = EncodingOptions(device="cpu,cpu", window=8, precision="fp32", batch_tokens=300)
+    encode, calls = WindowEncoder.encode, itertools.count()
+
+    def fail_late(self, tokens, advance):
+        if next(calls) == 6:
+            raise RuntimeError("the device is gone")
+        return encode(self, tokens, advance)
+
+    arguments = (tmp_path / "corpus.jsonl", tmp_path / "index", str(tiny_encoder))
+    monkeypatch.setattr(WindowEncoder, "encode", fail_late)
+    with pytest.raises(RuntimeError, match="the device is gone"):
+        encode_corpus(*arguments, options=options)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("qgdr-")]
+    done = encode_corpus(*arguments, options=options, resume=True)
+    assert done.passages == 100
+    assert 0 < done.resumed < 100
+
+
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [("cpu,", "a name is empty"), ("cpu,cuda:0", "name one kind"), ("nonsense", "cannot be used")],
+)
+def test_devices_that_cannot_be_used(device, message, tiny_encoder, tmp_path):
+    write_corpus(tmp_path / "corpus.jsonl", map(passage, range(3)))
+    with pytest.raises(QgdrError, match=message):
+        encode_corpus(
+            tmp_path / "corpus.jsonl", tmp_path / "i", str(tiny_encoder), options=EncodingOptions(device)
+        )

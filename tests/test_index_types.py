@@ -19,7 +19,7 @@ from qgdr_pyserini.encode.shards import Shard
 from qgdr_pyserini.errors import InputError, QgdrError
 from tests.test_encode_corpus import WORDS, files
 
-RECALL = {"flat": 1.0, "fp16": 0.98, "sq8": 0.9, "pq": 0.2, "hnsw": 0.95, "ivf": 0.7}
+RECALL = {"flat": 1.0, "fp16": 0.98, "sq8": 0.9, "pq": 0.2, "hnsw": 0.95, "ivf": 0.7, "ivfpq": 0.2}
 
 
 def vectors(count, dimension=32):
@@ -63,7 +63,7 @@ def test_recall_and_reconstruction(kind, tmp_path):
     recall = np.mean([len(set(one) & set(other)) / 10 for one, other in zip(exact, rows, strict=True)])
     assert recall >= RECALL[kind]
     assert (rows >= 0).all()
-    assert np.abs(rebuilt[:, 0] - found[rows[:, 0]]).max() < (0.7 if kind == "pq" else 0.01)
+    assert np.abs(rebuilt[:, 0] - found[rows[:, 0]]).max() < (0.7 if "pq" in kind else 0.01)
 
 
 @pytest.mark.parametrize("kind", INDEX_TYPES)
@@ -82,12 +82,13 @@ def test_search_parameters_are_in_the_file(tmp_path):
     assert (ivf.nlist, ivf.nprobe) == (51, 13)
 
 
-def test_pq_of_one_passage_is_refused(tmp_path):
-    with pytest.raises(QgdrError, match="pq needs two passages"):
-        write_index("pq", vectors(1), tmp_path / "index")
+@pytest.mark.parametrize("kind", ["pq", "ivfpq"])
+def test_a_code_of_one_passage_is_refused(kind, tmp_path):
+    with pytest.raises(QgdrError, match=f"{kind} needs two passages"):
+        write_index(kind, vectors(1), tmp_path / "index")
 
 
-@pytest.mark.parametrize("kind", ["flat", "fp16", "sq8", "pq", "ivf"])
+@pytest.mark.parametrize("kind", ["flat", "fp16", "sq8", "pq", "ivf", "ivfpq"])
 def test_merged_shards_are_the_undivided_index(kind, shards, tiny_encoder, corpus, tmp_path):
     encode_corpus(corpus, tmp_path / "whole", str(tiny_encoder), options=options(kind))
     # The order in which shards are named does not matter.

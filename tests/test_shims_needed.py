@@ -38,6 +38,8 @@ TOGETHER = {
     "open_lucene_vectors_locally": "'prebuilt' in failure(_hnsw_searcher.LuceneFlatDenseSearcher, '.')",
     "say_that_downloads_need_network": "'network' not in failure(util.download_prebuilt_index, NAME)",
     "say_that_topics_need_network": "'URLError' in failure(_base.get_topics, 'no-such-topics')",
+    "search_flat_by_blas": "faiss.cvar.distance_compute_blas_threshold > 64 * 384",
+    "wait_without_spinning": "'OMP_WAIT_POLICY' not in os.environ",
     "serve_local_indexes": "'INDEX_TYPE[config.index_type][config.name].get' in source('server/backend.py')",
 }
 TOGETHER_CODE = f"""{WITHOUT}

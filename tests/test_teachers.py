@@ -144,6 +144,10 @@ def test_generation_from_the_single_likeliest_token_is_greedy(generator):
     assert query.text == " ".join(text.split())
 
 
+def test_nothing_to_ask_about_gives_no_questions(generator):
+    assert generator.generate([], ["de"], 1, seed=0) == []
+
+
 def test_bf16_scores_are_near_and_fp16_is_refused(generator):
     expected = generator.score(QUERIES, PASSAGES)
     generator.model.bfloat16()

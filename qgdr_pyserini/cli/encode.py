@@ -6,13 +6,18 @@ from typing import TYPE_CHECKING
 
 import click
 
+from qgdr_pyserini.encode.options import INDEX_TYPES
+
 if TYPE_CHECKING:
     from qgdr_pyserini.encode.corpus_encoder import EncodedCorpus
 
 
 @click.command("encode-corpus")
 @click.option(
-    "--corpus", required=True, metavar="PATH", help="JSON Lines file (.gz too), or a directory of them."
+    "--corpus",
+    required=True,
+    metavar="PATH",
+    help="JSON Lines (.gz too) or Parquet file, a directory of them or of a saved dataset, or hub:NAME.",
 )
 @click.option("--index", required=True, metavar="DIR", help="The index's directory.")
 @click.option(
@@ -20,12 +25,14 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--index-type",
-    type=click.Choice(["flat", "fp16", "sq8", "pq", "hnsw", "ivf"]),
+    type=click.Choice(INDEX_TYPES),
     default="flat",
     show_default=True,
     help="Kind of index.",
 )
-@click.option("--device", metavar="D", help="cpu, cuda, cuda:1, …  [default: a GPU where there is one]")
+@click.option(
+    "--device", metavar="D", help="cpu, cuda, or several: cuda:0,cuda:1.  [default: a GPU where there is one]"
+)
 @click.option("--threads", type=click.IntRange(min=1), metavar="N", help="CPU threads.  [default: all cores]")
 @click.option(
     "--max-length",
@@ -73,6 +80,7 @@ def encode_corpus(
     Example:
       qgdr encode-corpus --corpus collections/xquad/corpus.jsonl --index indexes/xquad.qgdr
       qgdr encode-corpus --corpus wiki/ --index indexes/wiki --encoder qgdr --resume
+      qgdr encode-corpus --corpus hub:Tevatron/xor-tydi-corpus --index indexes/xor-tydi
     """
     from qgdr_pyserini.encode import corpus_encoder
     from qgdr_pyserini.encode.options import EncodingOptions

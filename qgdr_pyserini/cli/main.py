@@ -10,9 +10,11 @@ from qgdr_pyserini.cli.collection import collection
 from qgdr_pyserini.cli.compare import compare
 from qgdr_pyserini.cli.demo import demo
 from qgdr_pyserini.cli.doctor import doctor
+from qgdr_pyserini.cli.embeddings import import_embeddings
 from qgdr_pyserini.cli.encode import encode_corpus, encode_queries
 from qgdr_pyserini.cli.encoders import encoders
 from qgdr_pyserini.cli.group import OneLineErrorGroup
+from qgdr_pyserini.cli.index_report import index_report
 from qgdr_pyserini.cli.reproduce import reproduce
 from qgdr_pyserini.cli.search import search
 from qgdr_pyserini.cli.shards import merge_shards
@@ -39,6 +41,8 @@ _COMMANDS = (
     encode_queries,
     encoders,
     generate_queries,
+    import_embeddings,
+    index_report,
     merge_shards,
     mine_negatives,
     reproduce,

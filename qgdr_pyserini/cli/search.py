@@ -7,27 +7,31 @@ import click
 
 @click.command(
     context_settings={"ignore_unknown_options": True, "help_option_names": ["-h", "--help"]},
-    options_metavar="--index DIR --topics FILE --output FILE",
+    options_metavar="--index DIR [--index DIR …] --topics FILE --output FILE",
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[PYSERINI OPTIONS]")
 def search(arguments: tuple[str, ...]) -> None:
-    """Search an index through Pyserini's own search.faiss.
+    """Search one index, or several as one, through Pyserini's own search.faiss.
 
     The same as "python -m pyserini.search.faiss", for where the import hook is absent or turned off. All
     options go to Pyserini as they are; --encoder qgdr is added if no encoder is named. Pyserini's own
     options: qgdr search -- --help
 
+    With --index several times, the best of all indexes together are found; shards need no merging.
+
     \b
     Example:
       qgdr search --encoder qgdr --index indexes/xquad.qgdr --hits 100 \\
         --topics collections/xquad/topics.de.tsv --output runs/xquad.qgdr.de.txt
+      qgdr search --index shards/1 --index shards/2 --topics topics.de.tsv --output run.de.txt
     """
-    from qgdr_pyserini.pyserini_plugin.search import option_value
+    from qgdr_pyserini.pyserini_plugin.search import option_value, option_values
     from qgdr_pyserini.pyserini_plugin.search import search as search_with_pyserini
 
-    index, encoder = option_value(arguments, "--index"), option_value(arguments, "--encoder")
-    if index and encoder and "qgdr" in encoder:
+    encoder = option_value(arguments, "--encoder")
+    if encoder and "qgdr" in encoder:
         from qgdr_pyserini.encode.compatibility import refuse_other_encoder
 
-        refuse_other_encoder(index, encoder)
+        for index in option_values(arguments, "--index"):
+            refuse_other_encoder(index, encoder)
     search_with_pyserini(arguments)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import click
 
+from qgdr_pyserini.encode.options import INDEX_TYPES
+
 
 @click.command("merge-shards")
 @click.argument("shards", nargs=-1, required=True, metavar="SHARD…")
 @click.option("--index", required=True, metavar="DIR", help="The index's directory.")
 @click.option(
     "--index-type",
-    type=click.Choice(["flat", "fp16", "sq8", "pq", "hnsw", "ivf"]),
+    type=click.Choice(INDEX_TYPES),
     help="Kind of index.  [default: the one the shards were encoded for]",
 )
 @click.option("--overwrite", is_flag=True, help="Replace an index that stands there.")

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from qgdr_pyserini.collection.jsonl import read_objects, write_objects
+from qgdr_pyserini.collection.tables import HUB, TABLES, read_hub, read_table, saved_files
 from qgdr_pyserini.errors import InputError
 
 ID_FIELDS = ("id", "_id", "docid")
-SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".json.gz")
+SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".json.gz", ".parquet")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -66,8 +67,9 @@ def read_corpus(path: str | os.PathLike[str]) -> Iterator[Passage]:
     Parameters
     ----------
     path
-        A JSON Lines file, gzipped or not, or a directory of them, read in the order of their
-        names. A directory that ``qgdr collection build`` wrote stands for its corpus file.
+        A JSON Lines file, gzipped or not, or a Parquet file; or a directory of them, read in the order of
+        their names; or one that ``Dataset.save_to_disk`` wrote. A directory that ``qgdr collection build``
+        wrote stands for its corpus file. ``hub:NAME`` is a set on the Hugging Face hub, see `read_hub`.
 
     Yields
     ------
@@ -111,7 +113,7 @@ def write_corpus(path: str | os.PathLike[str], passages: Iterable[Passage]) -> i
 
 
 def corpus_files(path: str | os.PathLike[str]) -> list[Path]:
-    """List the files that make up a corpus, in reading order.
+    """List the files that make up a corpus, in reading order; none for a set on the hub.
 
     Raises
     ------
@@ -119,8 +121,12 @@ def corpus_files(path: str | os.PathLike[str]) -> list[Path]:
         If there is nothing at ``path``, or a directory holds no JSON Lines file.
     """
     place = Path(path)
+    if on_hub(path):
+        return []
     if not place.is_dir():
         return [place]
+    if (saved := saved_files(place)) is not None:
+        return saved
     if (place / "collection.json").is_file():
         if not (place / "corpus.jsonl").is_file():
             raise InputError("a collection without passages; build it again with --corpus PATH", place)
@@ -135,9 +141,17 @@ def _is_corpus_file(file: Path) -> bool:
     return file.is_file() and file.name.endswith(SUFFIXES) and not file.name.startswith(".")
 
 
+def on_hub(path: str | os.PathLike[str]) -> bool:
+    """Whether a corpus is a set on the Hugging Face hub."""
+    return os.fspath(path).startswith(HUB)
+
+
 def _located_passages(path: str | os.PathLike[str]) -> Iterator[tuple[Path, int, Passage]]:
+    if on_hub(path):
+        name = os.fspath(path)
+        yield from ((Path(name), line, _passage(row, Path(name), line)) for line, row in read_hub(name))
     for file in corpus_files(path):
-        for line, row in read_objects(file):
+        for line, row in read_table(file) if file.suffix in TABLES else read_objects(file):
             yield file, line, _passage(row, file, line)
 
 

@@ -10,6 +10,9 @@ from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.registry import find_encoder
 
+UNKNOWN = "unknown"
+"""What an index's manifest says of an encoder that is none of ours."""
+
 
 def refuse_other_encoder(index: str | os.PathLike[str], encoder: str) -> None:
     """Raise `QgdrError` if an index was made by another encoder than the one named.
@@ -22,9 +25,12 @@ def refuse_other_encoder(index: str | os.PathLike[str], encoder: str) -> None:
 
 
 def refuse_mismatch(index: str | os.PathLike[str], name: str, fingerprint: str) -> None:
-    """Raise `QgdrError` if an index was not made by the encoder with this fingerprint."""
+    """Raise `QgdrError` if an index was not made by the encoder with this fingerprint.
+
+    Of imported vectors, nothing but their dimension may be known; they are let pass.
+    """
     made = IndexManifest.read(Path(index))
-    if made.fingerprint != fingerprint:
+    if made.fingerprint not in (fingerprint, UNKNOWN):
         raise QgdrError(
             f"{index}: encoded by {made.encoder} ({made.fingerprint}), "
             f"the queries by {name} ({fingerprint}): scores would mean nothing; use one encoder for both"

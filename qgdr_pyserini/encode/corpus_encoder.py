@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import itertools
 import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from qgdr_pyserini.collection.corpus import Passage, read_corpus
 from qgdr_pyserini.encode.ahead import ahead
-from qgdr_pyserini.encode.computing import WindowEncoder, automatic_batch_tokens
+from qgdr_pyserini.encode.computing import automatic_batch_tokens
+from qgdr_pyserini.encode.devices import compute, device_names, load_on_all
 from qgdr_pyserini.encode.index_types import write_index
 from qgdr_pyserini.encode.manifest import MANIFEST, IndexManifest
 from qgdr_pyserini.encode.options import EncodingOptions
@@ -109,14 +108,15 @@ def encode_corpus(
     refuse_output(place, overwrite=overwrite, resume=resume)
     folder = find_encoder(encoder)
     passages = _not_empty(corpus)
-    model = _load(folder, chosen)
+    models = _load(folder, chosen)
+    model = models[0]
     job = _job(corpus, folder, model, chosen) | {_REPLACE: overwrite}
     with only_writer(place):
         refuse_output(place, overwrite=overwrite, resume=resume)
         if resume and not Unfinished.stands_at(partial_folder(place)) and (place / DOCIDS).is_file():
             return _finished_before(place, job)
-        with contextlib.closing(_open_work(place, job, chosen, resume, model, tell)) as work:
-            return _encode(place, work, passages, model, chosen, advance)
+        with closing(_open_work(place, job, chosen, resume, model, tell)) as work:
+            return _encode(place, work, passages, models, chosen, advance)
 
 
 def refuse_output(place: Path, *, overwrite: bool, resume: bool = False) -> None:
@@ -148,7 +148,7 @@ def _encode(
     place: Path,
     work: Unfinished,
     passages: Iterator[Passage],
-    model: DualEncoder,
+    models: list[DualEncoder],
     options: EncodingOptions,
     advance: Advance,
 ) -> EncodedCorpus:
@@ -157,10 +157,11 @@ def _encode(
         work.remove()
         return EncodedCorpus(place, before, before, time.perf_counter() - started)
     refuse_existing(place, overwrite=work.job[_REPLACE])
-    set_precision(model, work.job["precision"])
-    reader = WindowReader(passages, model, options, work.segments)
+    for model in models:
+        set_precision(model, work.job["precision"])
+    reader = WindowReader(passages, models[0], options, work.segments)
     try:
-        _append_windows(reader, work, model, advance)
+        _append_windows(reader, work, models, advance)
     except BaseException as error:
         _keep_or_drop(work, error)
         raise
@@ -168,13 +169,13 @@ def _encode(
     return EncodedCorpus(place, work.count, before, time.perf_counter() - started)
 
 
-def _append_windows(reader: WindowReader, work: Unfinished, model: DualEncoder, advance: Advance) -> None:
+def _append_windows(
+    reader: WindowReader, work: Unfinished, models: list[DualEncoder], advance: Advance
+) -> None:
     budget = work.segments[-1].batch_tokens if work.segments else work.job["batch_tokens"]
-    encoder = WindowEncoder(model, budget)
-    with ahead(reader) as tokenized:
-        for window in tokenized:
-            vectors = encoder.encode(window.tokens, advance)
-            work.append(window.docids, vectors, window.contents, encoder.batch_tokens)
+    with ahead(reader) as tokenized, closing(compute(tokenized, models, budget, advance)) as computed:
+        for window, vectors, batch_tokens in computed:
+            work.append(window.docids, vectors, window.contents, batch_tokens)
 
 
 def _keep_or_drop(work: Unfinished, error: BaseException) -> None:
@@ -290,13 +291,13 @@ def _not_empty(corpus: str | os.PathLike[str]) -> Iterator[Passage]:
     return itertools.chain([first], passages)
 
 
-def _load(folder: Path, options: EncodingOptions) -> DualEncoder:
-    device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    model = DualEncoder.from_pretrained(folder, device=device)
+def _load(folder: Path, options: EncodingOptions) -> list[DualEncoder]:
+    models = load_on_all(folder, device_names(options.device))
+    model = models[0]
     positions = getattr(model.model.config, "max_position_embeddings", None)
     longest = min(length for length in (positions, model.tokenizer.model_max_length) if length)
     if options.max_length and options.max_length > longest:
         raise QgdrError(
             f"max length {options.max_length} is more than the {longest} tokens that {folder.name} takes"
         )
-    return model
+    return models

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from qgdr_pyserini.encode.flat_index import write_flat_index
 from qgdr_pyserini.encode.hnsw_index import write_hnsw_index
-from qgdr_pyserini.encode.ivf_index import write_ivf_index
+from qgdr_pyserini.encode.ivf_index import write_ivf_index, write_ivfpq_index
 from qgdr_pyserini.encode.quantized_index import write_fp16_index, write_pq_index, write_sq8_index
 from qgdr_pyserini.encode.vectors import Vectors
 from qgdr_pyserini.errors import QgdrError
@@ -19,6 +19,7 @@ INDEX_TYPES: dict[str, Callable[[Vectors, Path], None]] = {
     "pq": write_pq_index,
     "hnsw": write_hnsw_index,
     "ivf": write_ivf_index,
+    "ivfpq": write_ivfpq_index,
 }
 """By name, what writes vectors ``(passages, dimension)`` as a FAISS index to a file."""
 

@@ -6,6 +6,9 @@ import dataclasses
 
 from qgdr_pyserini.encode.shards import WHOLE, Shard
 
+INDEX_TYPES = ("flat", "fp16", "sq8", "pq", "hnsw", "ivf", "ivfpq")
+"""The kinds of index; `index_types` says what writes each."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class EncodingOptions:
@@ -14,7 +17,7 @@ class EncodingOptions:
     Parameters
     ----------
     device
-        ``cpu``, ``cuda``, ``cuda:1``, …; a GPU where there is one when None.
+        ``cpu``, ``cuda``, ``cuda:1``, …, or several with commas between; a GPU where there is one when None.
     max_length
         Tokens beyond which a passage is cut off; the encoder's own when None.
     batch_tokens

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from qgdr_pyserini.encode.packing import pack
+from qgdr_pyserini.encode.packing import PackedLinear, pack
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 
@@ -54,33 +54,39 @@ def choose_precision(wanted: str, model: DualEncoder) -> tuple[str, str]:
 
 
 def matrix_rate(dtype: torch.dtype, device: torch.device, rows: int = 1024, repeats: int = 8) -> float:
-    """Measure matrix products of the size that a small encoder does, in floating-point operations a second.
+    """Measure matrix products as a small encoder does them here, in floating-point operations a second.
 
     The fastest of several, so that other work on the machine counts little.
     """
     inner, outer = 384, 1536
     left = torch.ones(rows, inner, dtype=dtype, device=device)
-    right = torch.ones(outer, inner, dtype=dtype, device=device)
+    product = _product(torch.nn.Linear(inner, outer, device=device), dtype)
     fastest = float("inf")
     with torch.inference_mode():
         for _ in range(repeats):
             started = time.perf_counter()
-            torch.nn.functional.linear(left, right)
+            product(left)
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
             fastest = min(fastest, time.perf_counter() - started)
     return 2 * rows * inner * outer / fastest
 
 
+def _product(linear: torch.nn.Linear, dtype: torch.dtype) -> torch.nn.Module:
+    on_cpu = linear.weight.device.type == "cpu"
+    return PackedLinear(linear, dtype, result=dtype) if on_cpu else linear.to(dtype)
+
+
 def set_precision(model: DualEncoder, precision: str) -> None:
-    """Convert an encoder's weights, in place; pooling stays in single precision."""
+    """Have an encoder compute in a precision, in place; pooling stays in single precision."""
     if precision == "int8":
         _quantize(model)
+        return
+    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+    if model.device.type == "cpu":
+        pack(model.model, dtype)
     else:
-        dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-        model.model.to(dtypes[precision])
-        if precision == "bf16" and model.device.type == "cpu":
-            pack(model.model)
+        model.model.to(dtype)
 
 
 def _quantize(model: DualEncoder) -> None:

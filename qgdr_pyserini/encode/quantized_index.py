@@ -38,16 +38,27 @@ def write_pq_index(vectors: Vectors, path: Path) -> None:
     ----------
     Jégou, Douze, Schmid: Product Quantization for Nearest Neighbor Search. IEEE TPAMI 33 (1), 2011.
     """
-    count, dimension = vectors.shape
-    bits = min(8, count.bit_length() - 1)
-    if bits < 1:
-        raise QgdrError("index type pq needs two passages at least; choose flat")
-    parts = next(
-        parts for parts in range(dimension // _COMPONENTS_PER_BYTE or 1, 0, -1) if dimension % parts == 0
-    )
+    parts, bits = code_shape(vectors)
+    dimension = vectors.shape[1]
     index = faiss.IndexPQ(dimension, parts, bits, faiss.METRIC_INNER_PRODUCT)
     index.pq.cp.min_points_per_centroid = 1  # a small corpus is no reason for FAISS to warn once a part
     _fill(index, vectors, path)
+
+
+def code_shape(vectors: Vectors, kind: str = "pq") -> tuple[int, int]:
+    """Into how many parts a product code cuts a vector, and how many bits each part has.
+
+    Raises
+    ------
+    QgdrError
+        If there are too few vectors to learn a code from.
+    """
+    count, dimension = vectors.shape
+    bits = min(8, count.bit_length() - 1)
+    if bits < 1:
+        raise QgdrError(f"index type {kind} needs two passages at least; choose flat")
+    most = dimension // _COMPONENTS_PER_BYTE or 1
+    return next(parts for parts in range(most, 0, -1) if dimension % parts == 0), bits
 
 
 def _scalar(vectors: Vectors, kind: int) -> Any:

@@ -7,7 +7,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 
-from qgdr_pyserini.collection.corpus import Passage, corpus_files
+from qgdr_pyserini.collection.corpus import Passage, corpus_files, on_hub
 from qgdr_pyserini.encode.options import EncodingOptions
 from qgdr_pyserini.encode.unfinished import Segment
 from qgdr_pyserini.encode.windows import windows
@@ -89,7 +89,9 @@ def digest(window: Iterable[Passage]) -> str:
 
 
 def describe_files(corpus: str | os.PathLike[str]) -> list[list[str | int]]:
-    """Names and sizes in bytes of a corpus's files, in reading order."""
+    """Names and sizes in bytes of a corpus's files, in reading order; the name alone of a set on the hub."""
+    if on_hub(corpus):
+        return [[os.fspath(corpus), 0]]
     return [[file.name, file.stat().st_size] for file in corpus_files(corpus)]
 
 

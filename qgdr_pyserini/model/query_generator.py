@@ -227,6 +227,8 @@ class QueryGenerator(torch.nn.Module, Teacher):
         return {name: batch[name].to(self.device) for name in ("input_ids", "attention_mask")}
 
     def _cut(self, prompts: Sequence[str]) -> list[list[int]]:
+        if not prompts:
+            return []
         rows = self.tokenizer(list(prompts), truncation=True, max_length=self.settings.passage_max_length)
         return list(rows["input_ids"])
 

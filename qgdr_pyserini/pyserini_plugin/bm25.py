@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from qgdr_pyserini.collection.corpus import corpus_files, read_corpus
+from qgdr_pyserini.collection.corpus import corpus_files, on_hub, read_corpus
 from qgdr_pyserini.collection.topics import read_topics, topics_language
 from qgdr_pyserini.dictionary.dictionary import Dictionary
 from qgdr_pyserini.dictionary.loading import base_language, read_dictionaries
@@ -261,7 +261,8 @@ def _source_of(index: Path) -> Source | None:
 
 
 def _digest(corpus: StrPath) -> str:
-    digest = hashlib.sha256()
+    # A set on the hub has no files here; its name stands for it.
+    digest = hashlib.sha256(os.fspath(corpus).encode() if on_hub(corpus) else b"")
     for file in corpus_files(corpus):
         try:
             with file.open("rb") as content:

@@ -31,9 +31,13 @@ SHIMS: dict[str, tuple[str, ...]] = {
     "pyserini.encode._openai": ("delay_openai_client",),
     "pyserini.encode.query": ("encoder_for_encode_query",),
     "pyserini.encode.optional._faiss": ("size_index_by_vectors",),
-    "pyserini.search.faiss": ("import_torch_first",),
+    "pyserini.search.faiss": ("wait_without_spinning", "import_torch_first"),
     "pyserini.search.faiss.__main__": ("allow_encoder_class",),
-    "pyserini.search.faiss._searcher": ("encoder_from_string", "check_index_against_encoder"),
+    "pyserini.search.faiss._searcher": (
+        "encoder_from_string",
+        "check_index_against_encoder",
+        "search_flat_by_blas",
+    ),
     "pyserini.search.lucene._hnsw_searcher": ("encoder_for_lucene_vectors", "open_lucene_vectors_locally"),
     "pyserini.server.backend": ("serve_local_indexes",),
 }

@@ -27,13 +27,13 @@ def search(arguments: Sequence[str]) -> None:
     ----------
     arguments
         Its options, passed on as they are; ``--encoder qgdr`` is added where no encoder and no
-        encoded queries are named.
+        encoded queries are named. Several ``--index`` are searched as one.
 
     Raises
     ------
     QgdrError
-        If the index or the topics are not there, the encoder is unknown, or Pyserini's own
-        parser refuses an option.
+        If the index or the topics are not there, the encoder is unknown, several indexes do not go
+        together, or Pyserini's own parser refuses an option.
     SystemExit
         After Pyserini's help.
     """
@@ -41,8 +41,16 @@ def search(arguments: Sequence[str]) -> None:
     if not {"-h", "--help"} & set(arguments):
         _check(arguments)
     sys.argv = [MODULE, *_with_encoder(arguments)]
-    with _one_line_option_errors():
+    with _one_line_option_errors(), _together(option_values(arguments, "--index")):
         runpy.run_module(MODULE, run_name="__main__", alter_sys=True)
+
+
+def _together(indexes: Sequence[str]) -> contextlib.AbstractContextManager[None]:
+    if len(indexes) < 2:
+        return contextlib.nullcontext()
+    from qgdr_pyserini.pyserini_plugin.several_indexes import searched_together
+
+    return searched_together(indexes)
 
 
 @contextlib.contextmanager
@@ -68,12 +76,24 @@ def option_value(arguments: Sequence[str], name: str) -> str | None:
     >>> option_value(["--hits", "10", "--index=indexes/xquad"], "--index")
     'indexes/xquad'
     """
+    return next(iter(option_values(arguments, name)), None)
+
+
+def option_values(arguments: Sequence[str], name: str) -> list[str]:
+    """Return what follows each mention of an option, as ``--name value`` or ``--name=value``.
+
+    Examples
+    --------
+    >>> option_values(["--index", "shards/1", "--hits", "10", "--index=shards/2"], "--index")
+    ['shards/1', 'shards/2']
+    """
+    found = []
     for here, following in zip(arguments, [*arguments[1:], None], strict=True):
-        if here == name:
-            return following
-        if here.startswith(f"{name}="):
-            return here.partition("=")[2]
-    return None
+        if here == name and following is not None:
+            found.append(following)
+        elif here.startswith(f"{name}="):
+            found.append(here.partition("=")[2])
+    return found
 
 
 def _with_encoder(arguments: Sequence[str]) -> list[str]:
@@ -87,18 +107,20 @@ def _check(arguments: Sequence[str]) -> None:
     for name, value in values.items():
         if value is None:
             raise QgdrError(f"missing option {name} (see 'qgdr search --help')")
-    _check_index(Path(values["--index"] or ""))
+    indexes = option_values(arguments, "--index")
+    for index in indexes:
+        _check_index(Path(index), together=len(indexes) > 1)
     _check_topics(Path(values["--topics"] or ""))
 
 
-def _check_index(index: Path) -> None:
+def _check_index(index: Path, together: bool) -> None:
     if index.is_dir():
         for name in INDEX_FILES:
             if not (index / name).is_file():
                 raise QgdrError(f"{index}: no FAISS index of Pyserini's, it has no file {name!r}")
     elif index.exists():
         raise QgdrError(f"{index}: is a file; --index takes the folder that holds 'index' and 'docid'")
-    elif not _is_prebuilt(str(index)):
+    elif together or not _is_prebuilt(str(index)):
         raise QgdrError(f"{index}: no such index; make one with 'qgdr encode-corpus'{_unless_prebuilt()}")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from qgdr_pyserini.collection.corpus import Passage
-from qgdr_pyserini.collection.tevatron import CandidateList, read_candidates, write_candidates
+from qgdr_pyserini.collection.tevatron import CandidateList, write_candidates
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.query_generator import QueryGenerator
 from qgdr_pyserini.train.distillation_data import Replay
@@ -18,8 +18,9 @@ from qgdr_pyserini.train.measuring import recall_by_language, reranking_accuracy
 from qgdr_pyserini.train.mining import retrieve
 from qgdr_pyserini.train.negatives import Ranking, drop_likely_positives, mine_negatives
 from qgdr_pyserini.train.pairs import pair_sources
-from qgdr_pyserini.train.parts import read_parts, write_parts
+from qgdr_pyserini.train.parts import write_parts
 from qgdr_pyserini.train.recipe_settings import Recipe
+from qgdr_pyserini.train.stage_rows import MINED, read_rows
 from qgdr_pyserini.train.stages import Done, Stages
 from qgdr_pyserini.train.steps import generate_rows, score_rows
 from qgdr_pyserini.train.teacher_stages import TeacherAt, load_for_scoring, save_model
@@ -28,8 +29,6 @@ from qgdr_pyserini.train.training_data import Corpus, TrainingData
 
 Ranker = Callable[[Sequence[CandidateList], Corpus, int, Path], tuple[Ranking, Mapping[str, Passage]]]
 """Ranks a corpus for queries, to a depth, with a folder to work in: docids by query id, and the passages."""
-
-_MINED = "mined.jsonl.gz"
 
 CUTOFF = 10
 """Of the recall on held-out queries."""
@@ -191,12 +190,6 @@ class Iteration:
         return {"recall": recall_by_language(encoder, self._data.held_out, self._data.pool(), CUTOFF)}
 
 
-def read_rows(stage: Done) -> list[CandidateList]:
-    """Read the queries that a stage has written."""
-    file = stage.folder / _MINED
-    return list(read_candidates(file)) if file.exists() else list(read_parts(stage.folder))
-
-
 def without_likely_positives(
     rows: Sequence[CandidateList], generated: Sequence[CandidateList], margin: float
 ) -> tuple[list[CandidateList], list[CandidateList]]:
@@ -226,7 +219,7 @@ def _load(student: Path) -> DualEncoder:
 def _write(folder: Path, rows: Sequence[CandidateList]) -> int:
     state = processes()
     if state.is_main_process:
-        write_candidates(folder / _MINED, rows)
+        write_candidates(folder / MINED, rows)
     state.wait_for_everyone()
     return len(rows)
 

@@ -21,7 +21,7 @@ from qgdr_pyserini.model.languages import language_name
 from qgdr_pyserini.model.loading import ModelSource
 from qgdr_pyserini.model.registry import find_encoder
 from qgdr_pyserini.train.card import Training, write_card
-from qgdr_pyserini.train.iteration import CUTOFF, Iteration, Ranker, read_rows
+from qgdr_pyserini.train.iteration import CUTOFF, Iteration, Ranker
 from qgdr_pyserini.train.measuring import recall_by_language
 from qgdr_pyserini.train.pretraining_stage import train_bag
 from qgdr_pyserini.train.recipe_settings import Recipe
@@ -189,7 +189,7 @@ def _iterations(
         student = zero.train_student("warmup", recipe.warmup, student, mined)
     teacher: TeacherAt | None = None
     if recipe.teacher:
-        negatives = (mined, read_rows(mined)) if recipe.teacher.ranking else (student, [])
+        negatives = mined if recipe.teacher.ranking else None
         seed = recipe.seed if recipe.teacher.seed is None else recipe.teacher.seed
         teacher = make_teacher(recipe.teacher, data, student, negatives, stages, seed)
     if recipe.distillation:

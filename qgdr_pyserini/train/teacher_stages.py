@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from qgdr_pyserini.collection.tevatron import CandidateList
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.files import atomic_directory
 from qgdr_pyserini.model.cross_encoder import CrossEncoder
@@ -17,6 +16,7 @@ from qgdr_pyserini.model.teachers import TrainableTeacher, load_teacher
 from qgdr_pyserini.train.generation_stage import query_writings, train_writer, translation_writings
 from qgdr_pyserini.train.ranking_stage import train_ranker
 from qgdr_pyserini.train.recipe_settings import STUDENT, TeacherRecipe
+from qgdr_pyserini.train.stage_rows import read_rows
 from qgdr_pyserini.train.stages import Done, Stages
 from qgdr_pyserini.train.teacher_start import start_from_student
 from qgdr_pyserini.train.training import Log, processes
@@ -34,7 +34,7 @@ def make_teacher(
     settings: TeacherRecipe,
     data: TrainingData,
     student: Done,
-    mined: tuple[Done, Sequence[CandidateList]],
+    mined: Done | None,
     stages: Stages,
     seed: int,
 ) -> TeacherAt:
@@ -49,7 +49,7 @@ def make_teacher(
     student
         Whose tokenizer, and perhaps subword vectors, it starts with where it starts from scratch.
     mined
-        The stage that mined hard negatives, and the queries with them.
+        The stage that mined hard negatives, for the ranking.
     stages
         Runs them.
     seed
@@ -89,8 +89,8 @@ def make_teacher(
             lambda model: query_writings(data.rows, model),
             [data.digest],
         )
-    if settings.ranking is not None:
-        teacher = stage("teacher-ranking", settings.ranking, lambda model: mined[1], [mined[0]])
+    if settings.ranking is not None and mined is not None:
+        teacher = stage("teacher-ranking", settings.ranking, lambda model: read_rows(mined), [mined])
     return teacher
 
 

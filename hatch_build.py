@@ -1,7 +1,8 @@
-"""Puts what lies outside the package into wheels: the plug-in's `.pth` file and the encoder that ships."""
+"""Puts what lies outside the package into wheels: the `.pth` file, the encoder that ships, recipes."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
@@ -24,3 +25,7 @@ class WheelHook(BuildHookInterface[Any]):
         else:
             build_data["force_include"][SOURCE] = TARGET
             build_data["force_include"][ENCODER] = f"qgdr_pyserini/{ENCODER}"
+            for recipe in sorted(Path(self.root).glob("encoders/*/recipe.toml")):
+                name = recipe.relative_to(self.root).as_posix()
+                if not name.startswith(f"{ENCODER}/"):
+                    build_data["force_include"][name] = f"qgdr_pyserini/{name}"

@@ -25,9 +25,11 @@ def topics(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_tests_run_without_network() -> None:
+def test_the_tests_run_without_network(tmp_path: Path) -> None:
     if not isolation():
         pytest.skip("NOT OFFLINE: this machine allows no network namespaces")
+    done = python("-c", "import socket; print([name for _, name in socket.if_nameindex()])", cwd=tmp_path)
+    assert done.stdout.strip() == "['lo']"
 
 
 def test_a_prebuilt_index_says_in_one_line_that_it_needs_the_network(topics: Path) -> None:

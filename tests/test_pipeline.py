@@ -24,7 +24,6 @@ from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.lock import only_writer
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.train.mining import retrieve
-from qgdr_pyserini.train.negatives import rank_with_encoder
 from qgdr_pyserini.train.parts import read_parts, write_parts
 from qgdr_pyserini.train.recipe_settings import DataSettings
 from qgdr_pyserini.train.training import Trained, TrainingSettings, check_finite, fit, training_arguments
@@ -72,7 +71,7 @@ def whole(slice_folder, recipe_file, tmp_path_factory):
 def test_every_stage_leaves_its_result(whole):
     output, _ = whole
     assert all((output / stage / "stage.json").is_file() for stage in STAGES)
-    assert not list(output.glob("*/checkpoint-*"))
+    assert not [*output.glob("*/checkpoint-*"), *output.glob("*/block-*")]
     record = json.loads((output / "encoder" / "training.json").read_text())
     assert list(record["stages"]) == STAGES
     assert record["stages"]["2-distil"]["log"][-1]["step"] == 6
@@ -256,7 +255,12 @@ def test_a_corpus_is_searched_block_by_block(tiny_encoder, tmp_path):
         Passage(f"p{i}", river, f"the {river} is {i * 100} km long") for i, river in enumerate(RIVERS)
     ]
     rows = [CandidateList(f"q{i}", f"how long is the {river}?", ()) for i, river in enumerate(RIVERS)]
-    whole = rank_with_encoder(encoder, rows, {p.docid: p for p in passages}, 4)
+    vectors = encoder.encode_passages([p.text for p in passages], [p.title for p in passages])
+    scores = encoder.encode_queries([row.query for row in rows]) @ vectors.T
+    whole = {
+        row.query_id: [passages[i].docid for i in (-own).argsort()[:4]]
+        for row, own in zip(rows, scores, strict=True)
+    }
     ranking, found = retrieve(encoder, rows, lambda: iter(passages), 4, tmp_path, block=3)
     assert ranking == whole
     assert set(found) == {docid for docids in whole.values() for docid in docids}
@@ -264,6 +268,8 @@ def test_a_corpus_is_searched_block_by_block(tiny_encoder, tmp_path):
     assert len(kept) == 4
     assert retrieve(encoder, rows, lambda: iter(passages), 4, tmp_path, block=3)[0] == whole
     assert kept == {file: file.stat().st_mtime_ns for file in kept}
+    with pytest.raises(QgdrError, match="the corpus holds no passages"):
+        retrieve(encoder, rows, lambda: iter(()), 4, tmp_path / "empty")
 
 
 def test_parts_that_are_there_are_not_made_again(tmp_path):

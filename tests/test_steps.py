@@ -19,11 +19,11 @@ from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.query_generator import QueryGenerator
 from qgdr_pyserini.model.teacher import Query, Teacher
 from qgdr_pyserini.model.teachers import load_teacher
+from qgdr_pyserini.train.mining import retrieve
 from qgdr_pyserini.train.negatives import (
     NegativeSettings,
     contains_answer,
     mine_negatives,
-    rank_with_encoder,
     read_ranking,
 )
 from qgdr_pyserini.train.search import search
@@ -179,11 +179,11 @@ def test_a_docid_that_is_not_in_the_corpus_is_named():
         mine_negatives(ROWS, {"q1": ["p9"]}, CORPUS, NegativeSettings())
 
 
-def test_ranking_with_an_encoder_is_by_inner_product(tiny_encoder):
+def test_ranking_with_an_encoder_is_by_inner_product(tiny_encoder, tmp_path):
     encoder = DualEncoder.from_pretrained(tiny_encoder)
     passages = encoder.encode_passages([p.text for p in CORPUS.values()], [p.title for p in CORPUS.values()])
     scores = encoder.encode_queries([row.query for row in ROWS]) @ passages.T
-    ranking = rank_with_encoder(encoder, ROWS, CORPUS, depth=3)
+    ranking, _ = retrieve(encoder, ROWS, lambda: iter(CORPUS.values()), 3, tmp_path)
     for own, item in zip(scores, ROWS, strict=True):
         found = [own[list(CORPUS).index(docid)] for docid in ranking[item.query_id]]
         np.testing.assert_allclose(found, sorted(own, reverse=True)[:3], atol=1e-6)

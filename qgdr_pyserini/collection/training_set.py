@@ -71,10 +71,6 @@ class TrainingSet:
     lexicon: list[Translation]
     names: list[Translation]
 
-    def counts(self) -> dict[str, int]:
-        """Count the rows of each part."""
-        return {field.name: len(getattr(self, field.name)) for field in dataclasses.fields(self)}
-
 
 def read_training_set(folder: Path) -> TrainingSet:
     """Read a training folder.

@@ -109,8 +109,8 @@ class Iteration:
 
         def work(folder: Path) -> dict[str, Any]:
             rows = read_rows(candidates)
-            model = load_for_scoring(teacher, settings) if rows else None
-            return {"queries": write_parts(folder, rows, lambda _, part: score_rows(part, _there(model)))}
+            model = load_for_scoring(teacher, settings)
+            return {"queries": write_parts(folder, rows, lambda _, part: score_rows(part, model))}
 
         options = settings.model_dump(include={"precision", "batch_size"})
         return self._stages.run(f"{self._prefix}{name}", options, [candidates, teacher.stage], work)
@@ -222,8 +222,3 @@ def _write(folder: Path, rows: Sequence[CandidateList]) -> int:
         write_candidates(folder / MINED, rows)
     state.wait_for_everyone()
     return len(rows)
-
-
-def _there(model: Any) -> Any:
-    assert model is not None
-    return model

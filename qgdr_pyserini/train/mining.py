@@ -10,6 +10,7 @@ import torch
 
 from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.collection.tevatron import CandidateList
+from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.files import atomic_directory
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.train.search import Hits, search
@@ -48,6 +49,11 @@ def retrieve(
     -------
     tuple of dict
         Docids by query id, best first, and the passages that were found, by docid.
+
+    Raises
+    ------
+    QgdrError
+        If there is nothing to search.
     """
     queries = torch.from_numpy(encoder.encode_queries([row.query for row in rows]))
     state = processes()
@@ -58,7 +64,10 @@ def retrieve(
             with atomic_directory(kept) as work:
                 torch.save((hits.scores, hits.places + number * block), work / "hits.pt")
     state.wait_for_everyone()
-    places = _merged(sorted(folder.glob("block-*/hits.pt")), depth)
+    files = sorted(folder.glob("block-*/hits.pt"))
+    if not files:
+        raise QgdrError("the corpus holds no passages")
+    places = _merged(files, depth)
     wanted = set(places.flatten().tolist())
     found = {place: passage for place, passage in enumerate(corpus()) if place in wanted}
     ranking = {

@@ -9,17 +9,14 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-import torch
 from pydantic import Field
 
 from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.collection.tevatron import Candidate, CandidateList
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.files import read_lines
-from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.teacher import Query, Teacher
 from qgdr_pyserini.settings import Settings
-from qgdr_pyserini.train.search import search
 
 Ranking = Mapping[str, Sequence[str]]
 
@@ -161,20 +158,6 @@ def read_ranking(path: str | os.PathLike[str]) -> dict[str, list[str]]:
     # Sorting is stable: what is scored alike stays in the run's order.
     return {
         qid: [docid for _, docid in sorted(hits, key=lambda hit: -hit[0])] for qid, hits in scored.items()
-    }
-
-
-def rank_with_encoder(
-    encoder: DualEncoder, rows: Sequence[CandidateList], corpus: Mapping[str, Passage], depth: int
-) -> dict[str, list[str]]:
-    """Rank passages by the current student, searching exactly: docids by query id, best first."""
-    docids = list(corpus)
-    passages = encoder.encode_passages([p.text for p in corpus.values()], [p.title for p in corpus.values()])
-    queries = encoder.encode_queries([row.query for row in rows])
-    hits = search(torch.from_numpy(queries), torch.from_numpy(passages), depth)
-    return {
-        row.query_id: [docids[i] for i in places]
-        for row, places in zip(rows, hits.places.tolist(), strict=True)
     }
 
 

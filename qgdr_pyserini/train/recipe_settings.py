@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -226,10 +226,6 @@ class Recipe(Settings):
     def aligns(self) -> bool:
         """Whether queries are generated and aligned."""
         return self.distillation is not None and self.distillation.alpha > 0
-
-    def replaced(self, **groups: Any) -> Recipe:
-        """Return the recipe with other groups."""
-        return self.model_copy(update=groups)
 
 
 def _contradictions(recipe: Recipe) -> list[tuple[bool, str]]:

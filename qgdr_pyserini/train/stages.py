@@ -19,6 +19,9 @@ from qgdr_pyserini.train.training import processes
 
 DONE, BEGUN = "stage.json", "begun.json"
 
+# What a stage goes on from, and nobody needs once it is complete: checkpoints, hits by block, BM25's index.
+_LEFTOVERS = ("checkpoint-*", "block-*", "lucene")
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Done:
@@ -138,8 +141,9 @@ class Stages:
                 json.dump(
                     {"fingerprint": fingerprint, "record": {**record, "seconds": seconds}}, file, indent=1
                 )
-            for checkpoint in folder.glob("checkpoint-*"):
-                shutil.rmtree(checkpoint)
+            for pattern in _LEFTOVERS:
+                for leftover in folder.glob(pattern):
+                    shutil.rmtree(leftover)
             self._say(f"{name}: complete, {seconds:,.0f} s")
         self._state.wait_for_everyone()
 

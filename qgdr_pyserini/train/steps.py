@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import os
+import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from qgdr_pyserini.collection.corpus import Passage, read_corpus
 from qgdr_pyserini.collection.tevatron import Candidate, CandidateList, read_candidates, write_candidates
@@ -16,7 +18,8 @@ from qgdr_pyserini.model.languages import language_name
 from qgdr_pyserini.model.query_generator import QueryGenerator
 from qgdr_pyserini.model.teacher import Pair, Query, Teacher
 from qgdr_pyserini.train.generation_settings import GenerationSettings
-from qgdr_pyserini.train.negatives import NegativeSettings, mine_negatives, rank_with_encoder, read_ranking
+from qgdr_pyserini.train.mining import retrieve
+from qgdr_pyserini.train.negatives import NegativeSettings, mine_negatives, read_ranking
 
 AnyPath = str | os.PathLike[str]
 Advance = Callable[[int], object]
@@ -146,11 +149,13 @@ def mine_file(
     if (run is None) == (encoder is None):
         raise QgdrError("negatives come either from a run or from an encoder; give one of the two")
     rows = list(read_candidates(source))
-    passages = {passage.docid: passage for passage in read_corpus(corpus)}
     if encoder is not None:
-        ranking = rank_with_encoder(encoder, rows, passages, settings.depth)
+        with tempfile.TemporaryDirectory() as folder:
+            ranking, passages = retrieve(
+                encoder, rows, lambda: read_corpus(corpus), settings.depth, Path(folder)
+            )
     elif run is not None:
-        ranking = read_ranking(run)
+        ranking, passages = read_ranking(run), {passage.docid: passage for passage in read_corpus(corpus)}
         if not any(row.query_id in ranking for row in rows):
             raise QgdrError(f"{os.fspath(run)}: ranks none of the queries of {os.fspath(source)}")
     return write_candidates(target, mine_negatives(rows, ranking, passages, settings, teacher))

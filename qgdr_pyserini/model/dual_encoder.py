@@ -25,6 +25,8 @@ from qgdr_pyserini.model.pooling import pool
 
 Vectors = npt.NDArray[np.float32]
 
+_PADDED_TO = 8
+
 
 class DualEncoder(torch.nn.Module):
     """A multilingual encoder whose towers for queries and passages share their weights.
@@ -115,14 +117,12 @@ class DualEncoder(torch.nn.Module):
         folder
             Where to; made if missing.
         dtype
-            Precision of the weights on disk; as they are when None.
+            Precision of the weights on disk; as they are when None. In one of 8 bits, vectors (biases and
+            the weights of normalisations, a hundredth of the whole) stay as they are.
         """
         path = Path(folder)
         path.mkdir(parents=True, exist_ok=True)
-        weights = {
-            name: tensor.to(dtype) if dtype and tensor.is_floating_point() else tensor
-            for name, tensor in self.model.state_dict().items()
-        }
+        weights = {name: _rounded(tensor, dtype) for name, tensor in self.model.state_dict().items()}
         self.model.save_pretrained(path, state_dict=weights, safe_serialization=True)
         self.tokenizer.save_pretrained(path)
         self.config.save(path)
@@ -241,7 +241,7 @@ class DualEncoder(torch.nn.Module):
             float32, ``(texts, dimension)``, contiguous, in the order given.
         """
         lengths = np.array([len(text) for text in tokens])
-        mask = np.arange(lengths.max())[None, :] < lengths[:, None]
+        mask = np.arange(self._width(int(lengths.max())))[None, :] < lengths[:, None]
         ids = np.full(mask.shape, self.tokenizer.pad_token_id, dtype=np.int64)
         ids[mask] = np.concatenate([np.asarray(text, dtype=np.int64) for text in tokens])
         features = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask).long()}
@@ -276,12 +276,27 @@ class DualEncoder(torch.nn.Module):
 
     def _encode(self, tokens: Sequence[Sequence[int]], batch_size: int) -> Vectors:
         vectors = np.empty((len(tokens), self.dimension), dtype=np.float32)
-        # Texts of like length share a batch, so that little is computed on padding.
-        order = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))
-        for start in range(0, len(order), batch_size):
-            rows = order[start : start + batch_size]
-            vectors[rows] = self.encode_tokens([tokens[i] for i in rows])
+        # Texts of one padded length share a batch: little is computed on padding, and a text's vector is to
+        # the last bit the same whatever it is encoded with, so that rankings do not depend on batch sizes.
+        by_width: dict[int, list[int]] = {}
+        for number, text in enumerate(tokens):
+            by_width.setdefault(self._width(len(text)), []).append(number)
+        for group in by_width.values():
+            for start in range(0, len(group), batch_size):
+                rows = group[start : start + batch_size]
+                vectors[rows] = self.encode_tokens([tokens[i] for i in rows])
         return vectors
+
+    def _width(self, length: int) -> int:
+        """Give the length that a text is padded to, at least."""
+        longest = getattr(self.model.config, "max_position_embeddings", length)
+        return max(length, min(-(-length // _PADDED_TO) * _PADDED_TO, longest))
+
+
+def _rounded(tensor: torch.Tensor, dtype: torch.dtype | None) -> torch.Tensor:
+    if dtype is None or not tensor.is_floating_point() or (dtype.itemsize == 1 and tensor.dim() < 2):
+        return tensor
+    return tensor.to(dtype)
 
 
 def _save_sentence_transformers_modules(folder: Path, config: EncoderConfig, dimension: int) -> None:

@@ -189,7 +189,7 @@ def test_held_out_articles_are_in_no_training_pair(data):
 )
 def test_wrong_settings_name_the_key(override, message):
     with pytest.raises(QgdrError, match=message):
-        load_recipe("qgdr", [override])
+        load_recipe("qgdr-bag", [override])
 
 
 def test_missing_settings_and_recipes_are_named(tmp_path):
@@ -207,22 +207,22 @@ def test_every_recipe_has_a_plan():
         plan = describe(recipe)
         assert plan.startswith(f"recipe {name}, seed {recipe.seed}")
         assert "FLOPs" in plan
-    assert "52,000 subwords" in describe(load_recipe("qgdr"))
+    assert "52,000 subwords" in describe(load_recipe("qgdr-bag"))
     assert "1-score-generated" in describe(load_recipe("qgdr-xor-tydi"))
 
 
 def test_a_plan_counts_the_queries_that_are_there(training_folder):
-    assert "estimated" in describe(load_recipe("qgdr", TINY), training_folder).lower()
-    assert "20 queries" in describe(load_recipe("qgdr", ["holdout=0.0"]), training_folder)
+    assert "estimated" in describe(load_recipe("qgdr-bag", TINY), training_folder).lower()
+    assert "20 queries" in describe(load_recipe("qgdr-bag", ["holdout=0.0"]), training_folder)
 
 
 def test_recipes_extend_each_other_but_not_in_a_ring(tmp_path):
-    for name, base in (("qgdr-a", "qgdr"), ("qgdr-b", "qgdr-a"), ("qgdr-c", "qgdr-c")):
+    for name, base in (("qgdr-a", "qgdr-bag"), ("qgdr-b", "qgdr-a"), ("qgdr-c", "qgdr-c")):
         (tmp_path / name).mkdir()
         (tmp_path / name / "recipe.toml").write_text(f'extends = "{base}"\nname = "{name}"\n')
     with (tmp_path / "qgdr-b" / "recipe.toml").open("a") as file:
         file.write("[pretraining]\nsteps = 7\n")
-    own, shipped = load_recipe(str(tmp_path / "qgdr-b")), load_recipe("qgdr")
+    own, shipped = load_recipe(str(tmp_path / "qgdr-b")), load_recipe("qgdr-bag")
     assert own.name == "qgdr-b"
     assert own.pretraining.steps == 7
     assert own.pretraining.learning_rate == shipped.pretraining.learning_rate
@@ -246,11 +246,11 @@ def test_the_comparison_differs_in_the_lines_that_matter():
 @pytest.mark.parametrize(
     ("name", "override", "message"),
     [
-        ("qgdr", "distillation.steps=5", "distillation with 'kd' or 'alpha' above 0 needs 'teacher'"),
+        ("qgdr-bag", "distillation.steps=5", "distillation with 'kd' or 'alpha' above 0 needs 'teacher'"),
         ("qgdr-cross-encoder", "distillation.alpha=1.0", "'alpha' above 0 needs a teacher of kind"),
         ("qgdr-alignment", "generation.languages=[]", "'alpha' above 0 needs 'generation.languages'"),
         ("qgdr-xor-tydi", "warmup.kd=1.0", "warmup has no teacher yet"),
-        ("qgdr-xor-tydi", "student.checkpoint=", "a student without 'checkpoint' needs"),
+        ("qgdr-xor-tydi", "student.checkpoint=", "a student without .checkpoint. and .english. needs"),
         ("qgdr-cross-encoder", "teacher.generation.steps=3", "teacher: a cross-encoder writes no text"),
         (
             "qgdr-generator",
@@ -293,7 +293,7 @@ def test_malformed_training_files_are_named(training_folder, name, line, message
 
 
 def test_pretraining_resumes_to_the_same_weights(training_folder, tmp_path):
-    recipe = load_recipe("qgdr", TINY)
+    recipe = load_recipe("qgdr-bag", TINY)
     whole = train_encoder(recipe, training_folder, tmp_path / "whole")
     encoder = DualEncoder.from_pretrained(whole)
     assert encoder.encode_queries(["Wo entspringt Danube?"]).shape == (1, 16)
@@ -314,6 +314,6 @@ def test_pretraining_resumes_to_the_same_weights(training_folder, tmp_path):
     ours, theirs = (load_file(folder / "model.safetensors") for folder in (whole, resumed))
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
-    other = load_recipe("qgdr", [*TINY, "pretraining.steps=13"])
+    other = load_recipe("qgdr-bag", [*TINY, "pretraining.steps=13"])
     with pytest.raises(QgdrError, match=r"pretraining.steps: 12 there, 13 here"):
         train_encoder(other, training_folder, tmp_path / "stopped", RunOptions(resume=True))

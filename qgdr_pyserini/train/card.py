@@ -128,8 +128,11 @@ def _model(training: Training) -> str:
         return (
             f"a bag of {size} subword vectors, stored as a BERT without layers (word order has no influence)"
         )
-    start = training.recipe.student.checkpoint
-    return f"{config.model_type} of {layers} layers" + (f", trained from `{start}`" if start else "")
+    student = training.recipe.student
+    start = student.checkpoint or student.english
+    vocabulary = f" and a vocabulary of {config.vocab_size:,} subwords" if student.english else ""
+    trained = f", trained from `{start}`" if start else ""
+    return f"{config.model_type} of {layers} layers{vocabulary}{trained}"
 
 
 def _scale(encoder: DualEncoder) -> str:

@@ -8,6 +8,7 @@ from qgdr_pyserini.settings import Settings
 from qgdr_pyserini.train.language_sampler import SamplerSettings
 from qgdr_pyserini.train.losses.agreement import AgreementSettings
 from qgdr_pyserini.train.losses.alignment import AlignmentSettings
+from qgdr_pyserini.train.pair_settings import SourcesSettings
 from qgdr_pyserini.train.training import TrainingSettings
 
 
@@ -23,10 +24,13 @@ class ReplaySettings(Settings):
         Of its contrastive loss.
     batch_size
         Pairs, over all processes, all negatives of each other.
+    sources
+        Where they come from; from all of the recipe's ``pairs`` when None.
     """
 
     weight: float = Field(default=1.0, gt=0)
     batch_size: int = Field(default=256, ge=2)
+    sources: SourcesSettings | None = None
 
 
 class DistillationSettings(TrainingSettings):

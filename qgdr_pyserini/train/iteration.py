@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.collection.tevatron import CandidateList, write_candidates
 from qgdr_pyserini.model.dual_encoder import DualEncoder
@@ -74,7 +76,8 @@ class Iteration:
             if ranker is not None:
                 found = ranker(rows, corpus, settings.depth, folder)
             else:
-                found = _retrieve(student.model, rows, corpus, settings.depth, folder)
+                with _computing_in(settings.precision):
+                    found = _retrieve(student.model, rows, corpus, settings.depth, folder)
             return {"queries": _write(folder, mine_negatives(rows, *found, settings))}
 
         values = {"queries": len(rows), **settings.model_dump()}
@@ -86,7 +89,8 @@ class Iteration:
 
         def work(folder: Path) -> dict[str, Any]:
             rows = self._data.held_out[:: max(1, len(self._data.held_out) // _CHECKED)][:_CHECKED]
-            ranking = _retrieve(student.model, rows, self._data.pool, recipe.negatives.depth, folder)
+            with _computing_in(recipe.negatives.precision):
+                ranking = _retrieve(student.model, rows, self._data.pool, recipe.negatives.depth, folder)
             mined = mine_negatives(rows, *ranking, recipe.negatives)
             assert recipe.teacher is not None
             model = load_for_scoring(teacher, recipe.teacher)
@@ -182,12 +186,16 @@ class Iteration:
         if settings.replay is None or pairs is None or self._data.pairs is None:
             return None
         size = settings.replay.batch_size // processes().num_processes
+        if settings.replay.sources:
+            pairs = pairs.model_copy(update={"sources": settings.replay.sources})
         return Replay(pair_sources(self._data.pairs, pairs), size, self._recipe.seed)
 
     def _measured(self, encoder: DualEncoder) -> dict[str, Any]:
         if not self._data.held_out or not processes().is_main_process:
             return {}
-        return {"recall": recall_by_language(encoder, self._data.held_out, self._data.pool(), CUTOFF)}
+        with _computing_in(self._recipe.negatives.precision):
+            recall = recall_by_language(encoder, self._data.held_out, self._data.pool(), CUTOFF)
+        return {"recall": recall}
 
 
 def without_likely_positives(
@@ -210,6 +218,10 @@ def _retrieve(
     student: Path, rows: Sequence[CandidateList], corpus: Corpus, depth: int, folder: Path
 ) -> tuple[Ranking, Mapping[str, Passage]]:
     return retrieve(_load(student), rows, corpus, depth, folder)
+
+
+def _computing_in(precision: str) -> torch.autocast:
+    return torch.autocast(processes().device.type, torch.bfloat16, enabled=precision == "bf16")
 
 
 def _load(student: Path) -> DualEncoder:

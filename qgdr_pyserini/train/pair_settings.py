@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from qgdr_pyserini.settings import Settings
 
@@ -22,6 +24,9 @@ class SourceSettings(Settings):
     batch_size: int = Field(ge=2)
 
 
+_NONE = SourceSettings(weight=0.0, batch_size=2)
+
+
 class SourcesSettings(Settings):
     """All sources of positive pairs; see `qgdr_pyserini.train.pairs`.
 
@@ -33,18 +38,31 @@ class SourcesSettings(Settings):
         The English ones among them, put into other languages through lexicon and names.
     questions, sentences, lexicon, names
         Texts with their translations.
+    english_questions, code_switched_questions
+        The translations of the questions with themselves, and put into other languages.
+    passages
+        Passages with themselves: what the English side was before, it is to stay.
     crops, code_switched_crops
         Spans of passages with the passages, in English and code-switched.
     """
 
-    queries: SourceSettings
-    code_switched_queries: SourceSettings
-    questions: SourceSettings
-    sentences: SourceSettings
-    lexicon: SourceSettings
-    names: SourceSettings
-    crops: SourceSettings
-    code_switched_crops: SourceSettings
+    queries: SourceSettings = _NONE
+    code_switched_queries: SourceSettings = _NONE
+    questions: SourceSettings = _NONE
+    sentences: SourceSettings = _NONE
+    lexicon: SourceSettings = _NONE
+    names: SourceSettings = _NONE
+    english_questions: SourceSettings = _NONE
+    code_switched_questions: SourceSettings = _NONE
+    passages: SourceSettings = _NONE
+    crops: SourceSettings = _NONE
+    code_switched_crops: SourceSettings = _NONE
+
+    @model_validator(mode="after")
+    def _something_to_draw(self) -> Self:
+        if not any(source["weight"] for source in self.model_dump().values()):
+            raise ValueError("no source has a weight above 0")
+        return self
 
 
 class PairSettings(Settings):

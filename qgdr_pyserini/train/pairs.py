@@ -86,6 +86,18 @@ class TranslationPairs:
         return [Pair(row.text, row.english, row.english.lower()) for row in self._rows.draw(size, rng)]
 
 
+class SamePairs:
+    """English texts with themselves, each with its key."""
+
+    def __init__(self, texts: Iterable[tuple[str, str]]) -> None:
+        self._texts = list(texts)
+
+    def draw(self, size: int, rng: np.random.Generator) -> list[Pair]:
+        """Draw ``size`` pairs with replacement."""
+        chosen = (self._texts[i] for i in rng.integers(len(self._texts), size=size))
+        return [Pair(text, text, key) for text, key in chosen]
+
+
 class CropPairs:
     """Spans of passages as queries for the rest of them (inverse cloze, Lee et al. 2019).
 
@@ -137,6 +149,8 @@ def pair_sources(data: TrainingSet, settings: PairSettings) -> list[tuple[PairSo
     switcher = CodeSwitcher([*data.lexicon, *data.names], settings.lowest_switch_rate)
     english = QueryPairs((row for row in data.queries if row.lang == "en"), data.passages, exponent)
     crops = CropPairs(data.passages.values())
+    asked = {row.english for row in data.questions} | {row.query for row in data.queries if row.lang == "en"}
+    questions = SamePairs((text, text.lower()) for text in sorted(asked))
     return [
         (QueryPairs(data.queries, data.passages, exponent), chosen.queries),
         (CodeSwitchedPairs(english, switcher), chosen.code_switched_queries),
@@ -144,6 +158,9 @@ def pair_sources(data: TrainingSet, settings: PairSettings) -> list[tuple[PairSo
         (TranslationPairs(data.sentences, exponent), chosen.sentences),
         (TranslationPairs(data.lexicon, exponent), chosen.lexicon),
         (TranslationPairs(data.names, exponent), chosen.names),
+        (questions, chosen.english_questions),
+        (CodeSwitchedPairs(questions, switcher), chosen.code_switched_questions),
+        (SamePairs((row.contents, docid) for docid, row in data.passages.items()), chosen.passages),
         (crops, chosen.crops),
         (CodeSwitchedPairs(crops, switcher), chosen.code_switched_crops),
     ]

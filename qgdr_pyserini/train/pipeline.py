@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoTokenizer
 
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.files import atomic_directory, atomic_text
@@ -18,9 +17,10 @@ from qgdr_pyserini.lock import only_writer
 from qgdr_pyserini.model.config import EncoderConfig
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.languages import language_name
-from qgdr_pyserini.model.loading import ModelSource
+from qgdr_pyserini.model.loading import ModelSource, load_tokenizer
 from qgdr_pyserini.model.registry import find_encoder
 from qgdr_pyserini.train.card import Training, write_card
+from qgdr_pyserini.train.embedding_start import extend_vocabulary
 from qgdr_pyserini.train.iteration import CUTOFF, Iteration, Ranker
 from qgdr_pyserini.train.measuring import recall_by_language
 from qgdr_pyserini.train.pretraining_stage import train_bag
@@ -29,9 +29,10 @@ from qgdr_pyserini.train.stages import Done, Stages
 from qgdr_pyserini.train.teacher_stages import TeacherAt, make_teacher, save_model
 from qgdr_pyserini.train.training import processes
 from qgdr_pyserini.train.training_data import TrainingData, read_training_data
+from qgdr_pyserini.train.translation_stage import learn_translations
 from qgdr_pyserini.train.vocabulary import learn_vocabulary
 
-_EXPORTS = {"fp32": torch.float32, "fp16": torch.float16}
+_EXPORTS = {"fp32": torch.float32, "fp16": torch.float16, "fp8": torch.float8_e4m3fn}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -120,31 +121,80 @@ def _check_languages(recipe: Recipe, data: TrainingData) -> None:
 
 
 def _first_student(recipe: Recipe, data: TrainingData, stages: Stages) -> Done:
-    """Start from a checkpoint, or pre-train a bag of subword vectors."""
+    """Start from a checkpoint, from an English encoder, or from a bag of subword vectors."""
     if recipe.student.checkpoint:
         return stages.run("student", *_from_checkpoint(recipe))
-    settings, student, pairs, seed = recipe.vocabulary, recipe.student, data.pairs, recipe.seed
-    if not (settings and recipe.pairs and recipe.pretraining and pairs):
+    if recipe.student.english:
+        return _taught_languages(recipe, data, stages)
+    return _pretrained_bag(recipe, data, stages)
+
+
+def _pretrained_bag(recipe: Recipe, data: TrainingData, stages: Stages) -> Done:
+    student, pairs, seed = recipe.student, data.pairs, recipe.seed
+    if not (recipe.pairs and recipe.pretraining and pairs):
         raise TypeError("the recipe was not checked")
-    lines, longest = settings.lines_per_language, student.passage_max_length
-    about = data.digest
-
-    def vocabulary(folder: Path) -> dict[str, Any]:
-        if processes().is_main_process:
-            save_model(learn_vocabulary(pairs, settings.size, lines, seed, longest), folder)
-        return {"subwords": settings.size}
-
-    words = stages.run("vocabulary", {"seed": seed, **settings.model_dump()}, [about], vocabulary)
+    words = _vocabulary(recipe, data, stages)
     groups = (student, recipe.pairs, recipe.pretraining)
 
     def pretraining(folder: Path) -> dict[str, Any]:
-        tokenizer = AutoTokenizer.from_pretrained(words.model, local_files_only=True)
+        tokenizer = load_tokenizer(str(words.model))
         bag, log = train_bag(pairs, tokenizer, groups, seed, folder)
         save_model(DualEncoder(bag.to_bert(), tokenizer, _config(recipe)), folder)
         return {"log": log}
 
     values = {"seed": seed, "groups": [group.model_dump() for group in groups]}
-    return stages.run("pretraining", values, [words, about], pretraining)
+    return stages.run("pretraining", values, [words, data.digest], pretraining)
+
+
+def _taught_languages(recipe: Recipe, data: TrainingData, stages: Stages) -> Done:
+    """Give an English encoder a multilingual vocabulary, and teach it what the words mean."""
+    student, pairs, seed, chosen = recipe.student, data.pairs, recipe.seed, recipe.pairs
+    start, translation = recipe.embedding_start, recipe.translation
+    if not (chosen and translation and pairs):
+        raise TypeError("the recipe was not checked")
+    words = _vocabulary(recipe, data, stages)
+
+    def extended(folder: Path) -> dict[str, Any]:
+        if processes().is_main_process:
+            tokenizer = load_tokenizer(str(words.model))
+            encoder = extend_vocabulary(_english(recipe), tokenizer, pairs, start, stages.say)
+            save_model(encoder, folder)
+        return {"checkpoint": student.english}
+
+    def taught(folder: Path) -> dict[str, Any]:
+        encoder = DualEncoder.from_pretrained(before.model)
+        groups = (chosen, translation)
+        log = learn_translations(encoder, _english(recipe), pairs, groups, seed, folder)
+        save_model(encoder, folder)
+        return {"log": log}
+
+    first = {"student": student.model_dump(), "start": start.model_dump()}
+    before = stages.run("extension", first, [words, data.digest], extended)
+    then = {"seed": seed, "pairs": chosen.model_dump(), "translation": translation.model_dump()}
+    return stages.run("translation", then, [before], taught)
+
+
+def _english(recipe: Recipe) -> DualEncoder:
+    source = ModelSource(checkpoint=recipe.student.english)
+    return DualEncoder.from_source(source, _config(recipe)).to_device(str(processes().device))
+
+
+def _vocabulary(recipe: Recipe, data: TrainingData, stages: Stages) -> Done:
+    settings, pairs, name = recipe.vocabulary, data.pairs, recipe.student.english
+    if not (settings and pairs):
+        raise TypeError("the recipe was not checked")
+
+    def work(folder: Path) -> dict[str, Any]:
+        if not processes().is_main_process:
+            return {}
+        english = load_tokenizer(name) if name else None
+        longest = recipe.student.passage_max_length
+        tokenizer = learn_vocabulary(pairs, settings, recipe.seed, longest, english)
+        save_model(tokenizer, folder)
+        return {"subwords": len(tokenizer)}
+
+    values = {"seed": recipe.seed, "english": name, **settings.model_dump()}
+    return stages.run("vocabulary", values, [data.digest], work)
 
 
 def _from_checkpoint(recipe: Recipe) -> tuple[dict[str, Any], list[str], Callable[[Path], dict[str, Any]]]:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from qgdr_pyserini.train.distillation_settings import DistillationSettings
 from qgdr_pyserini.train.model_size import ModelSize, checkpoint_size, source_size
-from qgdr_pyserini.train.recipe_settings import Recipe, TeacherRecipe
+from qgdr_pyserini.train.pair_settings import PairSettings
+from qgdr_pyserini.train.recipe_settings import PretrainingSettings, Recipe, TeacherRecipe
 from qgdr_pyserini.train.teacher_stage_settings import RankingSettings
 from qgdr_pyserini.train.training import TrainingSettings
+from qgdr_pyserini.train.translation_settings import TranslationSettings
 
 _STATES = 4 * 4  # bytes a parameter: the weight, its gradient and AdamW's two moments, in fp32
 _ACTIVATIONS = 34  # bytes a token, layer and dimension, about (Korthikanti et al. 2022, equation 2)
@@ -93,7 +95,7 @@ class _Plan:
         for number in range(1, recipe.iterations + 1) if recipe.distillation else ():
             yield from self._iteration(f"{number}-")
         size = self._student
-        bytes_each = 2 if recipe.export == "fp16" else 4
+        bytes_each = {"fp32": 4, "fp16": 2, "fp8": 1}[recipe.export]
         about = f"{size.parameters:,} parameters, {size.dimension} dimensions, " if size else ""
         disk = f"{size.parameters * bytes_each / 2**20:,.0f} MiB on disk" if size else "size not known here"
         yield Line("encoder", about + disk)
@@ -103,21 +105,30 @@ class _Plan:
         if recipe.student.checkpoint:
             yield Line("student", f"from {recipe.student.checkpoint}")
             return
-        if not (recipe.vocabulary and recipe.pretraining and recipe.pairs and size):
+        if not (recipe.vocabulary and recipe.pairs):
             return
         yield Line("vocabulary", f"{recipe.vocabulary.size:,} subwords")
-        sources = [s for s in recipe.pairs.sources.model_dump().values() if s["weight"]]
-        total = sum(s["weight"] for s in sources)
-        each = sum(s["weight"] * s["batch_size"] for s in sources) / total
-        steps, largest = recipe.pretraining.steps, max(s["batch_size"] for s in sources)
+        if recipe.translation:
+            yield Line("extension", f"{recipe.student.english} with that vocabulary")
+            yield self._translation(recipe.pairs, recipe.translation)
+        elif recipe.pretraining and size:
+            yield self._pretraining(recipe.pairs, recipe.pretraining, size)
+
+    def _translation(self, pairs: PairSettings, settings: TranslationSettings) -> Line:
+        steps, (each, count, _) = settings.steps, _pairs(pairs)
+        what = f"{steps:,} steps, about {steps * each:,.0f} pairs from {count} sources"
+        if self._student is None:
+            return Line("translation", what)
+        # Three passes over the text by the student, one over its English.
+        flops = steps * (8.0 * self._student.body * each * self._query + 12.0 * self._student.parameters)
+        return Line("translation", what, flops, float(self._student.parameters * _STATES))
+
+    def _pretraining(self, pairs: PairSettings, settings: PretrainingSettings, size: ModelSize) -> Line:
+        steps, (each, count, largest) = settings.steps, _pairs(pairs)
         # A bag adds up vectors; what costs is scoring every pair against every other, and AdamW.
         flops = steps * (6 * each**2 * size.dimension + 12 * size.parameters)
-        yield Line(
-            "pretraining",
-            f"{steps:,} steps, about {steps * each:,.0f} pairs from {len(sources)} sources",
-            flops,
-            size.parameters * _STATES + 3 * 4 * largest**2,
-        )
+        what = f"{steps:,} steps, about {steps * each:,.0f} pairs from {count} sources"
+        return Line("pretraining", what, flops, size.parameters * _STATES + 3 * 4 * largest**2)
 
     def _iteration(self, prefix: str) -> Iterator[Line]:
         recipe = self._recipe
@@ -198,7 +209,21 @@ class _Plan:
         if student.checkpoint:
             return checkpoint_size(student.checkpoint)
         size = vocabulary.size if vocabulary else 0
+        if student.english:
+            english = checkpoint_size(student.english)
+            if english is None:
+                return None
+            size += english.vocabulary
+            return ModelSize(english.body, size * english.dimension, english.dimension, size)
         return ModelSize(0, size * student.dimension, student.dimension, size)
+
+
+def _pairs(settings: PairSettings) -> tuple[float, int, int]:
+    """Tell how many pairs a batch has on average, of how many sources, and how many at most."""
+    sources = [s for s in settings.sources.model_dump().values() if s["weight"]]
+    total = sum(s["weight"] for s in sources)
+    each = sum(s["weight"] * s["batch_size"] for s in sources) / total
+    return each, len(sources), max(s["batch_size"] for s in sources)
 
 
 def _training(

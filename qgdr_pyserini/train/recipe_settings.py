@@ -11,10 +11,12 @@ from qgdr_pyserini.model.loading import ModelSource
 from qgdr_pyserini.model.query_generator import GeneratorSettings
 from qgdr_pyserini.settings import Settings
 from qgdr_pyserini.train.distillation_settings import DistillationSettings, WarmupSettings
+from qgdr_pyserini.train.embedding_start_settings import EmbeddingStartSettings
 from qgdr_pyserini.train.generation_settings import GenerationSettings
 from qgdr_pyserini.train.negatives import NegativeSettings
 from qgdr_pyserini.train.pair_settings import PairSettings
 from qgdr_pyserini.train.teacher_stage_settings import RankingSettings, TextSettings
+from qgdr_pyserini.train.translation_settings import TranslationSettings
 
 STUDENT = "student"
 """The name of the student's tokenizer in a teacher's source."""
@@ -60,13 +62,16 @@ class VocabularySettings(Settings):
     Parameters
     ----------
     size
-        Number of subwords.
+        Number of subwords that are learned; those of an English encoder come on top.
     lines_per_language
         Lines looked at, for each kind of text and each language.
+    whole_words
+        How many of each language's most frequent words are added that would be cut otherwise.
     """
 
     size: int = Field(ge=300)
     lines_per_language: int = Field(ge=1)
+    whole_words: int = Field(default=0, ge=0)
 
 
 class StudentSettings(Settings):
@@ -75,8 +80,13 @@ class StudentSettings(Settings):
     Parameters
     ----------
     checkpoint
-        An encoder's name or folder, or any transformer by hub name or folder; empty: a bag of
-        subword vectors from scratch, which needs ``vocabulary`` and ``pretraining``.
+        An encoder's name or folder, or any transformer by hub name or folder; empty: a student with a
+        vocabulary of its own.
+    english
+        Where there is no ``checkpoint``: an English encoder, by hub name or folder (BERT with an uncased
+        WordPiece vocabulary), that is taught the other languages, which needs ``vocabulary`` and
+        ``translation``. Empty: a bag of subword vectors from scratch, which needs ``vocabulary`` and
+        ``pretraining``.
     dimension
         Components of a vector, from scratch; a checkpoint has its own.
     pooling, normalize
@@ -86,6 +96,7 @@ class StudentSettings(Settings):
     """
 
     checkpoint: str = ""
+    english: str = ""
     dimension: int = Field(default=384, ge=8)
     pooling: Literal["cls", "mean"] = "mean"
     normalize: bool = True
@@ -169,9 +180,12 @@ class MiningSettings(NegativeSettings):
     first
         For the warm-up and the teacher: ``given`` in the data, ``bm25``, or the ``student``. The
         iterations search with the student of the one before.
+    precision
+        Of the student while it searches; ``bf16`` is mixed precision.
     """
 
     first: Literal["given", "bm25", "student"] = "student"
+    precision: Literal["fp32", "bf16"] = "fp32"
 
 
 class Recipe(Settings):
@@ -192,9 +206,11 @@ class Recipe(Settings):
     iterations
         How often the student is distilled, with negatives retrieved anew.
     export
-        Precision of the weights on disk.
-    data, vocabulary, student, pairs, pretraining, warmup, teacher, negatives, generation, distillation
-        The groups.
+        Precision of the weights on disk; ``fp8`` is for matrices, the rest is kept in fp32.
+    data, vocabulary, student, pairs, embedding_start, translation, pretraining, warmup, teacher, negatives
+        Groups of settings.
+    generation, distillation
+        Further groups.
     """
 
     name: str = Field(pattern="qgdr")
@@ -203,11 +219,13 @@ class Recipe(Settings):
     seed: int
     holdout: float = Field(default=0.0, ge=0, lt=1)
     iterations: int = Field(default=1, ge=1)
-    export: Literal["fp32", "fp16"] = "fp32"
+    export: Literal["fp32", "fp16", "fp8"] = "fp32"
     data: DataSettings = DataSettings()
     vocabulary: VocabularySettings | None = None
     student: StudentSettings
     pairs: PairSettings | None = None
+    embedding_start: EmbeddingStartSettings = EmbeddingStartSettings()
+    translation: TranslationSettings | None = None
     pretraining: PretrainingSettings | None = None
     warmup: WarmupSettings | None = None
     teacher: TeacherRecipe | None = None
@@ -230,18 +248,33 @@ class Recipe(Settings):
 
 def _contradictions(recipe: Recipe) -> list[tuple[bool, str]]:
     scratch = not recipe.student.checkpoint
+    bag = scratch and not recipe.student.english
     training_set = recipe.data.format == "training-set"
     distillation, warmup, teacher = recipe.distillation, recipe.warmup, recipe.teacher
     taught = distillation is not None and (distillation.kd > 0 or distillation.alpha > 0)
     replayed = any(group is not None and group.replay is not None for group in (warmup, distillation))
     return [
         (
-            scratch and not (recipe.vocabulary and recipe.pretraining and recipe.pairs),
-            "a student without 'checkpoint' needs 'vocabulary', 'pairs' and 'pretraining'",
+            bag and not (recipe.vocabulary and recipe.pretraining and recipe.pairs),
+            "a student without 'checkpoint' and 'english' needs 'vocabulary', 'pairs' and 'pretraining'",
         ),
         (
-            not scratch and bool(recipe.vocabulary or recipe.pretraining),
-            "a student with 'checkpoint' has its vocabulary; take 'vocabulary' and 'pretraining' out",
+            scratch and not bag and not (recipe.vocabulary and recipe.translation and recipe.pairs),
+            "a student from 'english' needs 'vocabulary', 'pairs' and 'translation'",
+        ),
+        (
+            not scratch and bool(recipe.student.english),
+            "a student starts either from 'checkpoint' or from 'english'; take one out",
+        ),
+        (
+            not scratch and bool(recipe.vocabulary or recipe.pretraining or recipe.translation),
+            "a student with 'checkpoint' has its vocabulary; take 'vocabulary', 'pretraining' and "
+            "'translation' out",
+        ),
+        (
+            (bag and recipe.translation is not None)
+            or (scratch and not bag and recipe.pretraining is not None),
+            "'translation' is for a student from 'english', 'pretraining' for a bag; take one out",
         ),
         (
             scratch and not training_set,

@@ -69,7 +69,7 @@ class Stages:
     ) -> None:
         self._output = output
         self._reuse = reuse
-        self._say = say
+        self.say = say
         self._state = processes()
         self.done: list[Done] = []
 
@@ -117,15 +117,15 @@ class Stages:
         if found and found != fingerprint:
             raise QgdrError(f"{folder}: was made from other data or settings; name a new --output")
         if (folder / DONE).exists():
-            self._say(f"{name}: done before")
+            self.say(f"{name}: done before")
             return
         other = next((o for o in self._reuse if _fingerprint(o / name / DONE) == fingerprint), None)
         if other is not None and not found:
             with atomic_directory(folder) as copy:
                 shutil.copytree(other / name, copy, dirs_exist_ok=True, copy_function=_link)
-            self._say(f"{name}: taken from {other}")
+            self.say(f"{name}: taken from {other}")
             return
-        self._say(f"{name}: {'going on' if found else 'begun'}")
+        self.say(f"{name}: {'going on' if found else 'begun'}")
         with atomic_text(folder / BEGUN) as file:
             json.dump({"fingerprint": fingerprint}, file)
 
@@ -144,7 +144,7 @@ class Stages:
             for pattern in _LEFTOVERS:
                 for leftover in folder.glob(pattern):
                     shutil.rmtree(leftover)
-            self._say(f"{name}: complete, {seconds:,.0f} s")
+            self.say(f"{name}: complete, {seconds:,.0f} s")
         self._state.wait_for_everyone()
 
 

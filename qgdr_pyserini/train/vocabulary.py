@@ -3,101 +3,71 @@
 from __future__ import annotations
 
 import io
-import random
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+import math
+from collections import Counter
+from collections.abc import Iterator
 
 import sentencepiece
-from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
-from transformers import PreTrainedTokenizerFast
+from tokenizers import Tokenizer, models
+from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from qgdr_pyserini.collection.training_set import TrainingSet, Translation
+from qgdr_pyserini.collection.training_set import TrainingSet
 from qgdr_pyserini.errors import QgdrError, first_line
+from qgdr_pyserini.train.english_vocabulary import english_pieces
+from qgdr_pyserini.train.recipe_settings import VocabularySettings
+from qgdr_pyserini.train.text_form import SPECIAL, UNKNOWN, WORD, Piece, make_tokenizer
+from qgdr_pyserini.train.word_counts import ENGLISH, WordCounts, count_words, damped
 
-PAD, UNKNOWN, START, END, MASK = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
-_SPECIAL = [PAD, UNKNOWN, START, END, MASK]
-
-# Between words while subwords are learned; no text holds it.
-_BOUNDARY = "\x1f"
-
-# Marks on Latin, Greek and Cyrillic letters; Arabic vowel signs and the stretching stroke.
-# Marks of other scripts (Devanagari, Thai, kana) carry the word and stay.
-_FOLDED_MARKS = "[\u0300-\u036f\u0640\u064b-\u0652]"
+_RAREST_WHOLE_WORD = 4
+_LONGEST_WHOLE_WORD = 12
+# Digits after the point of a log-probability: more would double the size of the tokenizer's file.
+_DIGITS = 3
 
 
 def learn_vocabulary(
-    data: TrainingSet, size: int, lines_per_language: int, seed: int, max_length: int
+    data: TrainingSet,
+    settings: VocabularySettings,
+    seed: int,
+    max_length: int,
+    english: PreTrainedTokenizerBase | None = None,
 ) -> PreTrainedTokenizerFast:
     """Learn a unigram vocabulary over all languages of a training set.
-
-    Text is compatibility-normalised, lower-cased and stripped of Latin and Arabic marks: what a
-    small vocabulary loses in distinctions it gains in sharing names across languages.
 
     Parameters
     ----------
     data
         The training set.
-    size
-        Number of subwords, special tokens included.
-    lines_per_language
-        How many lines of each kind of text and language are looked at; English passages all are.
+    settings
+        Sizes.
     seed
-        Of that sample.
+        Of the sample that is looked at.
     max_length
         The tokenizer's default limit, in tokens.
+    english
+        The tokenizer of an English encoder that the student goes on from: its words come into the
+        vocabulary, beside those that are learned from the other languages.
 
     Returns
     -------
     PreTrainedTokenizerFast
-        Texts become ``[CLS] subwords [SEP]``.
+        See `qgdr_pyserini.train.text_form` for how it spells and cuts.
 
     Raises
     ------
     QgdrError
         If the vocabulary is too small for the characters of the data.
     """
-    tokenizer = Tokenizer(models.Unigram())
-    tokenizer.normalizer = normalizers.Sequence(
-        [
-            normalizers.NFKC(),
-            normalizers.Lowercase(),
-            normalizers.NFD(),
-            normalizers.Replace(Regex(_FOLDED_MARKS), ""),
-            normalizers.NFC(),
-        ]
-    )
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Metaspace(), pre_tokenizers.Punctuation(), pre_tokenizers.Digits()]
-    )
-    lines = _words(_sample(data, lines_per_language, seed), tokenizer)
-    tokenizer.model = models.Unigram(_learn(lines, size), unk_id=_SPECIAL.index(UNKNOWN))
-    tokenizer.add_special_tokens(_SPECIAL)
-    tokenizer.decoder = decoders.Metaspace()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single=f"{START} $A {END}",
-        pair=f"{START} $A {END} $B:1 {END}:1",
-        special_tokens=[(token, tokenizer.token_to_id(token)) for token in (START, END)],
-    )
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        model_max_length=max_length,
-        pad_token=PAD,
-        unk_token=UNKNOWN,
-        cls_token=START,
-        sep_token=END,
-        mask_token=MASK,
-    )
+    counts = count_words(data, settings.lines_per_language, seed)
+    known = english_pieces(english, data) if english is not None else {}
+    if known:
+        counts.pop(ENGLISH, None)
+    pieces = _merge(known, _learn(counts, settings.size))
+    pieces |= _whole_words(counts, pieces, settings.whole_words)
+    return make_tokenizer([(piece, round(score, _DIGITS)) for piece, score in pieces.items()], max_length)
 
 
-def _words(lines: Iterable[str], tokenizer: Tokenizer) -> Iterator[str]:
-    """Cut lines where no subword may reach across."""
-    for line in lines:
-        cut = tokenizer.pre_tokenizer.pre_tokenize_str(tokenizer.normalizer.normalize_str(line))
-        yield _BOUNDARY.join(word for word, _ in cut)
-
-
-def _learn(lines: Iterator[str], size: int) -> list[tuple[str, float]]:
-    """Learn subwords with their log-probabilities, special tokens first.
+def _learn(counts: WordCounts, size: int) -> dict[str, float]:
+    """Learn subwords with their log-probabilities.
 
     By sentencepiece in one thread: equal texts give equal subwords, which the trainer of tokenizers,
     whose tables are in an order of chance, does not.
@@ -105,17 +75,16 @@ def _learn(lines: Iterator[str], size: int) -> list[tuple[str, float]]:
     learned = io.BytesIO()
     try:
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=lines,
+            sentence_iterator=_repeated(counts),
             model_writer=learned,
             model_type="unigram",
             # Ours take the places of sentencepiece's own three.
-            vocab_size=size - len(_SPECIAL) + 3,
+            vocab_size=size - len(SPECIAL) + 3,
             hard_vocab_limit=False,  # little text gives fewer subwords, which is no reason to stop
             character_coverage=0.9998,
             normalization_rule_name="identity",
             remove_extra_whitespaces=False,
             add_dummy_prefix=False,
-            pretokenization_delimiter=_BOUNDARY,
             num_threads=1,
             minloglevel=2,
         )
@@ -123,25 +92,54 @@ def _learn(lines: Iterator[str], size: int) -> list[tuple[str, float]]:
         reason = first_line(error)
         raise QgdrError(f"vocabulary of {size:,} subwords: {reason}; change vocabulary.size") from error
     model = sentencepiece.SentencePieceProcessor(model_proto=learned.getvalue())
-    pieces = [(model.id_to_piece(i), model.get_score(i)) for i in range(3, model.get_piece_size())]
-    return [*((token, 0.0) for token in _SPECIAL), *pieces]
+    return {_with_mark(model.id_to_piece(i)): model.get_score(i) for i in range(3, model.get_piece_size())}
 
 
-def _sample(data: TrainingSet, lines: int, seed: int) -> Iterator[str]:
-    rng = random.Random(seed)
-    for passage in data.passages.values():
-        yield passage.contents
-    # Passages and English queries are English enough: the English sides of translations, many of
-    # them repeated in every language, would crowd out the other languages.
-    queries = [Translation(row.lang, row.query, "", row.source) for row in data.queries]
-    for rows in (queries, data.questions, data.sentences, data.lexicon, data.names):
-        yield from _sample_by_language(rows, lines, rng)
+def _repeated(counts: WordCounts) -> Iterator[str]:
+    for words in counts.values():
+        for word, times in damped(words):
+            for _ in range(times):
+                yield _as_capital(word)
 
 
-def _sample_by_language(rows: Iterable[Translation], lines: int, rng: random.Random) -> Iterator[str]:
-    by_language: dict[str, list[Translation]] = defaultdict(list)
-    for row in rows:
-        by_language[row.lang].append(row)
-    for _, group in sorted(by_language.items()):
-        for row in rng.sample(group, min(lines, len(group))):
-            yield row.text
+def _as_capital(word: str) -> str:
+    """Write the word mark as a capital first letter, which no subword can be cut off from.
+
+    Examples
+    --------
+    >>> _as_capital("▁elbe"), _with_mark("Elbe"), _with_mark(_as_capital("▁1981"))
+    ('Elbe', '▁elbe', '▁1981')
+    """
+    first = word[1:2].upper()
+    if word.startswith(WORD) and len(first) == 1 and first.lower() == word[1] != first:
+        return first + word[2:]
+    return word
+
+
+def _with_mark(piece: str) -> str:
+    return WORD + piece[0].lower() + piece[1:] if piece[0] != piece[0].lower() else piece
+
+
+def _merge(known: dict[str, float], learned: dict[str, float]) -> dict[str, float]:
+    merged = {piece: max(score, learned.get(piece, score)) for piece, score in known.items()}
+    return merged | {piece: score for piece, score in learned.items() if piece not in merged}
+
+
+def _whole_words(counts: WordCounts, pieces: dict[str, float], limit: int) -> dict[str, float]:
+    """Find each language's most frequent words that the pieces would cut."""
+    scored: list[Piece] = [(UNKNOWN, 0.0), *pieces.items()]
+    tokenizer, found = Tokenizer(models.Unigram(scored, unk_id=0)), dict[str, float]()
+    for words in counts.values():
+        total = sum(words.values())
+        new = (w for w in _frequent(words) if w not in pieces and w not in found)
+        cut = [word for word in new if len(tokenizer.encode(word).ids) > 1][:limit]
+        found |= {word: math.log(words[word] / total) - 2 for word in cut}
+    return found
+
+
+def _frequent(words: Counter[str]) -> Iterator[str]:
+    for word, count in sorted(words.items(), key=lambda item: (-item[1], item[0])):
+        if count < _RAREST_WHOLE_WORD:
+            return
+        if 2 <= len(word) <= _LONGEST_WHOLE_WORD:
+            yield word

@@ -55,7 +55,7 @@ def _draw(field: Axes, panel: Panel, places: Sequence[float]) -> None:
     field.set_xscale("log")
     field.set_xticks(places, [f"{place:g}" for place in places])
     field.xaxis.set_minor_locator(NullLocator())
-    field.set_ylim(0, 1)
+    field.set_ylim(0, 1.03)
     field.grid(axis="y", color=GRID, linewidth=0.6)
 
 

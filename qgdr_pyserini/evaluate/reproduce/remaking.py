@@ -91,7 +91,8 @@ class _Commands:
         # What commands print would stand between the scores; their progress and errors go to stderr.
         done = subprocess.run([sys.executable, *before, *arguments], stdout=subprocess.DEVNULL, check=False)
         if done.returncode:
-            raise QgdrError(f"'{line}' ended with exit code {done.returncode}")
+            how = f"exit code {done.returncode}" if done.returncode > 0 else f"signal {-done.returncode}"
+            raise QgdrError(f"'{line}' ended with {how}")
         self._done.append(line)
         with atomic_text(self._file) as file:
             file.writelines(f"{each}\n" for each in self._done)

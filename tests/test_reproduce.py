@@ -183,6 +183,7 @@ def test_places_with_spaces_reach_commands_whole(tmp_path: Path) -> None:
             ),
             None,
             work,
+            tmp_path / "kept",
             lambda line: None,
         )
 

@@ -159,6 +159,14 @@ def test_bf16_scores_are_near_and_fp16_is_refused(generator):
         generator.generate(PASSAGES, ["de"], 1, seed=0)
 
 
+def test_a_cross_encoder_in_bf16_still_tells_many_passages_apart(checkpoints):
+    passages = [Passage(str(n), "", "Donau Rhein Elbe Wolga"[n:]) for n in range(20)]
+    expected = load_teacher(str(checkpoints["mbert"])).score(QUERIES[:1], passages)
+    scores = load_teacher(str(checkpoints["mbert"]), precision="bf16").score(QUERIES[:1], passages)
+    assert np.abs(scores - expected).max() < 0.05
+    assert len(set(scores[0].tolist())) > 10
+
+
 def test_a_saved_teacher_scores_the_same(checkpoints, tmp_path):
     settings = {
         "mt5": GeneratorSettings(prompt="{language}: {title} {text}", passage_max_length=20),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -72,6 +73,47 @@ def build(
         source=source, output=output, corpus=corpus, languages=languages, split=split, overwrite=overwrite
     )
     _print(build_collection(name, request))
+
+
+@collection.command("held-out")
+@click.argument("recipe")
+@click.option(
+    "--data",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Its training data.",
+)
+@click.option("--output", required=True, metavar="DIR", help="The collection's directory.")
+@click.option(
+    "--queries",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Of each language at most; 0 takes all.",
+)
+@click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a setting; repeatable."
+)
+@click.option("--overwrite", is_flag=True, help="Replace a collection that stands there.")
+def held_out(
+    recipe: str, data: Path, output: str, queries: int, overrides: tuple[str, ...], overwrite: bool
+) -> None:
+    """Make a collection of the queries that RECIPE keeps from training.
+
+    They are about the share 'holdout' of the articles, and are searched in all passages of the data. What
+    is chosen by looking at them is chosen without looking at what is measured in the end.
+
+    \b
+    Example:
+      qgdr collection held-out qgdr --data data/train --output collections/held-out --queries 40
+    """
+    from qgdr_pyserini.train.held_out import write_held_out
+    from qgdr_pyserini.train.recipe import load_recipe
+
+    settings = load_recipe(recipe, overrides)
+    _print(write_held_out(settings, data, output, per_language=queries, overwrite=overwrite))
 
 
 def _print(built: Collection) -> None:

@@ -16,6 +16,7 @@ from qgdr_pyserini.cli.encoders import encoders
 from qgdr_pyserini.cli.group import OneLineErrorGroup
 from qgdr_pyserini.cli.index_report import index_report
 from qgdr_pyserini.cli.reproduce import reproduce
+from qgdr_pyserini.cli.rerank import rerank
 from qgdr_pyserini.cli.search import search
 from qgdr_pyserini.cli.shards import merge_shards
 from qgdr_pyserini.cli.steps import generate_queries, mine_negatives, score
@@ -46,6 +47,7 @@ _COMMANDS = (
     merge_shards,
     mine_negatives,
     reproduce,
+    rerank,
     score,
     search,
     train,

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 @click.option("--full", "mode", flag_value="full", default=True, help="Make all runs anew.  [default]")
 @click.option("--update", "mode", flag_value="update", help="Make all runs anew, and keep these instead.")
 @click.option("--data", metavar="DIR", help="Data that the commands in FOLDER/reproduce.toml start from.")
-def reproduce(folder: Path, mode: str, data: str | None) -> None:
+@click.option(
+    "--work",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Keep indexes and models here, and go on here when stopped.  [default: thrown away]",
+)
+def reproduce(folder: Path, mode: str, data: str | None, work: Path | None) -> None:
     """Compute the scores of a comparison again and say of each whether it came out.
 
     FOLDER is one under runs/, with reproduce.toml and the runs that are kept. Ends with 1 if a score is off
@@ -30,6 +36,7 @@ def reproduce(folder: Path, mode: str, data: str | None) -> None:
       qgdr reproduce runs/sample
       qgdr reproduce runs/xquad --check
       qgdr reproduce runs/xquad --data data
+      qgdr reproduce runs/teachers --data data --work work/teachers
     """
     from qgdr_pyserini.evaluate.reproduce import reproducing
 
@@ -37,10 +44,10 @@ def reproduce(folder: Path, mode: str, data: str | None) -> None:
         click.echo(line, err=True)
 
     if mode == "update":
-        for file in reproducing.update(folder, data, say):
+        for file in reproducing.update(folder, data, say, work):
             click.echo(f"Wrote {file}")
         mode = "check"
-    rows = reproducing.check(folder) if mode == "check" else reproducing.reproduce(folder, data, say)
+    rows = reproducing.check(folder) if mode == "check" else reproducing.reproduce(folder, data, say, work)
     _print(rows)
 
 

@@ -19,7 +19,8 @@ def _files(command: _Command) -> _Command:
     return command
 
 
-def _computing(command: _Command) -> _Command:
+def computing(command: _Command) -> _Command:
+    """Add the options of what computes with a teacher: --batch-size, --precision and --device."""
     for option in (
         click.option(
             "--batch-size",
@@ -53,7 +54,7 @@ def _computing(command: _Command) -> _Command:
 @click.option(
     "--language", default="en", show_default=True, metavar="CODE", help="Of queries without a 'lang'."
 )
-@_computing
+@computing
 def score(
     teacher: str,
     input_file: str,
@@ -112,7 +113,7 @@ def score(
     help="Tokens are drawn from the K most likely.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Of the drawing.")
-@_computing
+@computing
 def generate_queries(
     generator: str,
     input_file: str,
@@ -176,7 +177,7 @@ def generate_queries(
     metavar="N",
     help="Ranks looked at.",
 )
-@_computing
+@computing
 def mine_negatives(
     input_file: str,
     output_file: str,

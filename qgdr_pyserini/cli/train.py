@@ -23,6 +23,9 @@ import click
     metavar="DIR",
     help="Take stages from another run where they would come out the same; repeatable.",
 )
+@click.option(
+    "--teacher-only", is_flag=True, help="Stop when the teacher is trained; --resume goes on without it."
+)
 @click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
 def train(
     recipe: str,
@@ -31,6 +34,7 @@ def train(
     overrides: tuple[str, ...],
     resume: bool,
     reuse: tuple[Path, ...],
+    teacher_only: bool,
     dry_run: bool,
 ) -> None:
     """Train an encoder by RECIPE: a name under encoders/, a folder, or a TOML file.
@@ -43,6 +47,7 @@ def train(
     Example:
       qgdr train qgdr --data data/train --output work/qgdr
       qgdr train qgdr --data data/train --output work/try --set pretraining.steps=500
+      qgdr train qgdr-generator --data data/train --output work/generator --teacher-only
       qgdr train qgdr-xor-tydi --dry-run
     """
     from qgdr_pyserini.train.recipe import load_recipe
@@ -56,11 +61,13 @@ def train(
     if data is None or output is None:
         raise click.UsageError("--data and --output are needed (or --dry-run).")
     from qgdr_pyserini.train.pipeline import RunOptions, train_encoder
+    from qgdr_pyserini.train.teacher_only import train_teacher
 
-    folder = train_encoder(
-        settings, data, output, RunOptions(resume=resume, reuse=reuse, bm25=_bm25, say=_say)
-    )
-    click.echo(f"encoder: {folder}")
+    options = RunOptions(resume=resume, reuse=reuse, bm25=_bm25, say=_say)
+    if teacher_only:
+        click.echo(f"teacher: {train_teacher(settings, data, output, options)}")
+    else:
+        click.echo(f"encoder: {train_encoder(settings, data, output, options)}")
 
 
 def _say(line: str) -> None:

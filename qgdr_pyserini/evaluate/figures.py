@@ -30,7 +30,7 @@ MOST_SYSTEMS = len(SERIES)
 """More cannot be told apart as bars beside each other."""
 
 _CHOSEN = 500
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "font.size": 9,
     "font.family": "sans-serif",
     "svg.fonttype": "none",
@@ -68,7 +68,7 @@ class Drawing:
     def svg(self) -> str:
         """Write the figure as SVG, text as text; equal figures give equal bytes."""
         file = io.StringIO()
-        with rc_context({**_STYLE, "svg.hashsalt": self.name}), warnings.catch_warnings():
+        with rc_context({**STYLE, "svg.hashsalt": self.name}), warnings.catch_warnings():
             # A system may be called in a script that matplotlib's font lacks.
             warnings.simplefilter("ignore")
             metadata = {"Date": None, "Creator": None}
@@ -112,7 +112,7 @@ def draw_all(comparison: Comparison, curves: dict[str, NDArray[np.float64]] | No
     curves
         Recall at 1, 2, ... by system, if passages were judged.
     """
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         drawings = [_scores(comparison, metric) for metric in comparison.results]
         metric = next(iter(comparison.results))
         others = [system.name for system in comparison.systems if system.name != comparison.baseline]

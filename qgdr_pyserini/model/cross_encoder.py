@@ -107,6 +107,15 @@ class CrossEncoder(torch.nn.Module, Teacher):
         """Where the weights are."""
         return next(self.parameters()).device
 
+    def keep_head_precise(self) -> None:
+        """Compute the scores themselves in single precision, whatever the layers below are in.
+
+        bf16 has three digits: of twenty passages, several would have one score.
+        """
+        head = getattr(self.model, "classifier", None)
+        if head is not None:
+            head.float().register_forward_pre_hook(lambda _, inputs: tuple(item.float() for item in inputs))
+
     def forward(self, features: dict[str, torch.Tensor]) -> torch.Tensor:
         """Score tokenised pairs, with gradients: ``(pairs,)``."""
         scores: torch.Tensor = self.model(**features).logits.squeeze(1)

@@ -11,13 +11,23 @@ from typing import Any, Literal, TypeVar
 import torch
 import transformers
 from pydantic import Field, model_validator
-from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoConfig,
+    AutoTokenizer,
+    EncoderDecoderConfig,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 
 from qgdr_pyserini.errors import QgdrError, first_line
 from qgdr_pyserini.settings import Settings
 
 Module = TypeVar("Module", bound=torch.nn.Module)
 Precision = Literal["fp32", "bf16"]
+
+ENCODER_DECODER = "encoder-decoder"
+"""The ``model_type`` of two models in one; that of a T5 or BART is its own."""
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 # A BERT's tokenizer calls the ends of a text otherwise.
@@ -37,7 +47,8 @@ class ModelSource(Settings):
         A name on the Hugging Face hub, or a folder; empty to start from ``configuration``.
     configuration
         What ``config.json`` would hold, ``model_type`` included; what is left out has that type's
-        default, sizes of the vocabulary and ids of special tokens are the tokenizer's.
+        default, sizes of the vocabulary and ids of special tokens are the tokenizer's. An
+        ``encoder-decoder`` has the tables ``encoder`` and ``decoder`` (BERT2BERT: Rothe et al. 2020).
     tokenizer
         Name or folder; the checkpoint's own when empty.
     """
@@ -135,6 +146,8 @@ def _configuration(
     values: dict[str, Any], tokenizer: PreTrainedTokenizerBase, options: dict[str, Any]
 ) -> PretrainedConfig:
     kind = values.get("model_type")
+    if kind == ENCODER_DECODER:
+        return _both_ends(values, tokenizer)
     try:
         known = AutoConfig.for_model(kind)
     except ValueError:
@@ -150,6 +163,22 @@ def _configuration(
     if known.is_encoder_decoder:
         given.setdefault("decoder_start_token_id", given.get("bos_token_id", given["pad_token_id"]))
     return AutoConfig.for_model(**given)
+
+
+def _both_ends(values: dict[str, Any], tokenizer: PreTrainedTokenizerBase) -> PretrainedConfig:
+    """Make the configuration of an encoder and a decoder that are models of their own."""
+    ends = {name: values.get(name) for name in ("encoder", "decoder")}
+    for name, end in ends.items():
+        if not isinstance(end, dict):
+            raise QgdrError(f"configuration: an {ENCODER_DECODER} needs the table {name!r}")
+    if unknown := sorted(values.keys() - {"model_type", *ends}):
+        raise QgdrError(f"configuration: {ENCODER_DECODER} has no key {unknown[0]!r}; put it into an end")
+    encoder, decoder = (_configuration(end or {}, tokenizer, {}) for end in ends.values())
+    ids = _special_tokens(tokenizer)
+    ids.setdefault("decoder_start_token_id", ids.get("bos_token_id", ids["pad_token_id"]))
+    return EncoderDecoderConfig.from_encoder_decoder_configs(
+        encoder, decoder, vocab_size=decoder.vocab_size, **ids
+    )
 
 
 def _special_tokens(tokenizer: PreTrainedTokenizerBase) -> dict[str, int]:

@@ -41,4 +41,7 @@ def load_teacher(
     except Exception as error:
         raise QgdrError(f"{checkpoint}: no model to load ({first_line(error)})") from error
     kind: type[TrainableTeacher] = QueryGenerator if config.is_encoder_decoder else CrossEncoder
-    return place(kind.load(ModelSource(checkpoint=checkpoint), **options), device, precision)
+    teacher = place(kind.load(ModelSource(checkpoint=checkpoint), **options), device, precision)
+    if isinstance(teacher, CrossEncoder):
+        teacher.keep_head_precise()
+    return teacher

@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.collection.tevatron import CandidateList, write_candidates
 from qgdr_pyserini.model.dual_encoder import DualEncoder
@@ -26,7 +24,7 @@ from qgdr_pyserini.train.stage_rows import MINED, read_rows
 from qgdr_pyserini.train.stages import Done, Stages
 from qgdr_pyserini.train.steps import generate_rows, score_rows
 from qgdr_pyserini.train.teacher_stages import TeacherAt, load_for_scoring, save_model
-from qgdr_pyserini.train.training import processes
+from qgdr_pyserini.train.training import computing_in, processes
 from qgdr_pyserini.train.training_data import Corpus, TrainingData
 
 Ranker = Callable[[Sequence[CandidateList], Corpus, int, Path], tuple[Ranking, Mapping[str, Passage]]]
@@ -76,7 +74,7 @@ class Iteration:
             if ranker is not None:
                 found = ranker(rows, corpus, settings.depth, folder)
             else:
-                with _computing_in(settings.precision):
+                with computing_in(settings.precision):
                     found = _retrieve(student.model, rows, corpus, settings.depth, folder)
             return {"queries": _write(folder, mine_negatives(rows, *found, settings))}
 
@@ -89,7 +87,7 @@ class Iteration:
 
         def work(folder: Path) -> dict[str, Any]:
             rows = self._data.held_out[:: max(1, len(self._data.held_out) // _CHECKED)][:_CHECKED]
-            with _computing_in(recipe.negatives.precision):
+            with computing_in(recipe.negatives.precision):
                 ranking = _retrieve(student.model, rows, self._data.pool, recipe.negatives.depth, folder)
             mined = mine_negatives(rows, *ranking, recipe.negatives)
             assert recipe.teacher is not None
@@ -193,7 +191,7 @@ class Iteration:
     def _measured(self, encoder: DualEncoder) -> dict[str, Any]:
         if not self._data.held_out or not processes().is_main_process:
             return {}
-        with _computing_in(self._recipe.negatives.precision):
+        with computing_in(self._recipe.negatives.precision):
             recall = recall_by_language(encoder, self._data.held_out, self._data.pool(), CUTOFF)
         return {"recall": recall}
 
@@ -218,10 +216,6 @@ def _retrieve(
     student: Path, rows: Sequence[CandidateList], corpus: Corpus, depth: int, folder: Path
 ) -> tuple[Ranking, Mapping[str, Passage]]:
     return retrieve(_load(student), rows, corpus, depth, folder)
-
-
-def _computing_in(precision: str) -> torch.autocast:
-    return torch.autocast(processes().device.type, torch.bfloat16, enabled=precision == "bf16")
 
 
 def _load(student: Path) -> DualEncoder:

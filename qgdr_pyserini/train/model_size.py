@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from transformers import AutoConfig, AutoModel, PretrainedConfig
 
 from qgdr_pyserini.errors import QgdrError
-from qgdr_pyserini.model.loading import ModelSource
+from qgdr_pyserini.model.loading import ENCODER_DECODER, ModelSource
 from qgdr_pyserini.model.registry import find_encoder
+from qgdr_pyserini.train.teacher_source import with_configuration
 
 
 class ModelSize(NamedTuple):
@@ -61,11 +62,43 @@ def checkpoint_size(name: str) -> ModelSize | None:
         return None
 
 
-def source_size(source: ModelSource, vocabulary: int) -> ModelSize | None:
-    """Size a checkpoint or a configuration, the latter with the vocabulary of its tokenizer."""
+def source_size(source: ModelSource, vocabulary: int, student: str = "") -> ModelSize | None:
+    """Size a checkpoint or a configuration.
+
+    Parameters
+    ----------
+    source
+        What to size.
+    vocabulary
+        Of the tokenizer that goes with a configuration.
+    student
+        Checkpoint of the student, for a configuration that is built like it.
+
+    Returns
+    -------
+    ModelSize or None
+        None where a configuration cannot be had.
+    """
     if source.checkpoint:
         return checkpoint_size(source.checkpoint)
-    return _size(AutoConfig.for_model(**{"vocab_size": vocabulary, **source.configuration}))
+    values = source.configuration
+    with contextlib.suppress(QgdrError, OSError):  # a student without a configuration yet
+        values = with_configuration(values, find_encoder(student) / "config.json")
+    try:
+        return _configured_size({"vocab_size": vocabulary, **values})
+    except ValueError:
+        return None
+
+
+def _configured_size(values: dict[str, Any]) -> ModelSize:
+    if values.get("model_type") != ENCODER_DECODER:
+        return _size(AutoConfig.for_model(**values))
+    shared = {"vocab_size": values["vocab_size"]}
+    encoder = _configured_size(shared | values["encoder"])
+    crossing = {"is_decoder": True, "add_cross_attention": True}
+    decoder = _configured_size(shared | values["decoder"] | crossing)
+    both = encoder.body + decoder.body, encoder.embeddings + decoder.embeddings
+    return ModelSize(*both, decoder.dimension, decoder.vocabulary)
 
 
 def _size(config: PretrainedConfig) -> ModelSize:

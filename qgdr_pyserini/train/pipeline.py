@@ -7,30 +7,23 @@ import dataclasses
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.files import atomic_directory, atomic_text
 from qgdr_pyserini.lock import only_writer
-from qgdr_pyserini.model.config import EncoderConfig
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.languages import language_name
-from qgdr_pyserini.model.loading import ModelSource, load_tokenizer
-from qgdr_pyserini.model.registry import find_encoder
 from qgdr_pyserini.train.card import Training, write_card
-from qgdr_pyserini.train.embedding_start import extend_vocabulary
+from qgdr_pyserini.train.first_student import first_student
 from qgdr_pyserini.train.iteration import CUTOFF, Iteration, Ranker
 from qgdr_pyserini.train.measuring import recall_by_language
-from qgdr_pyserini.train.pretraining_stage import train_bag
 from qgdr_pyserini.train.recipe_settings import Recipe
 from qgdr_pyserini.train.stages import Done, Stages
-from qgdr_pyserini.train.teacher_stages import TeacherAt, make_teacher, save_model
-from qgdr_pyserini.train.training import processes
+from qgdr_pyserini.train.teacher_stages import TeacherAt, make_teacher
+from qgdr_pyserini.train.training import computing_in, processes
 from qgdr_pyserini.train.training_data import TrainingData, read_training_data
-from qgdr_pyserini.train.translation_stage import learn_translations
-from qgdr_pyserini.train.vocabulary import learn_vocabulary
 
 _EXPORTS = {"fp32": torch.float32, "fp16": torch.float16, "fp8": torch.float8_e4m3fn}
 
@@ -92,14 +85,14 @@ def train_encoder(
 
 def _run(recipe: Recipe, data_folder: Path, output: Path, options: RunOptions) -> Path:
     if processes().is_main_process:
-        _claim(output, recipe, options.resume)
+        claim(output, recipe, options.resume)
     processes().wait_for_everyone()
     data = read_training_data(data_folder, recipe.data, recipe.holdout)
-    _check_languages(recipe, data)
+    check_languages(recipe, data)
     say = options.say if processes().is_main_process else lambda line: None
     stages = Stages(output, options.reuse, say)
-    student = _first_student(recipe, data, stages)
-    student = _iterations(recipe, data, student, stages, options.bm25)
+    student = first_student(recipe, data, stages)
+    student = iterate(recipe, data, student, stages, options.bm25)
     target = output / "encoder"
     if processes().is_main_process:
         _export(recipe, data, student, stages.done, target)
@@ -107,7 +100,7 @@ def _run(recipe: Recipe, data_folder: Path, output: Path, options: RunOptions) -
     return target
 
 
-def _check_languages(recipe: Recipe, data: TrainingData) -> None:
+def check_languages(recipe: Recipe, data: TrainingData) -> None:
     """Refuse languages that a generator's prompt has no name for, before hours of work."""
     if recipe.teacher is None or recipe.teacher.kind != "query-generator":
         return
@@ -120,116 +113,7 @@ def _check_languages(recipe: Recipe, data: TrainingData) -> None:
         language_name(language)
 
 
-def _first_student(recipe: Recipe, data: TrainingData, stages: Stages) -> Done:
-    """Start from a checkpoint, from an English encoder, or from a bag of subword vectors."""
-    if recipe.student.checkpoint:
-        return stages.run("student", *_from_checkpoint(recipe))
-    if recipe.student.english:
-        return _taught_languages(recipe, data, stages)
-    return _pretrained_bag(recipe, data, stages)
-
-
-def _pretrained_bag(recipe: Recipe, data: TrainingData, stages: Stages) -> Done:
-    student, pairs, seed = recipe.student, data.pairs, recipe.seed
-    if not (recipe.pairs and recipe.pretraining and pairs):
-        raise TypeError("the recipe was not checked")
-    words = _vocabulary(recipe, data, stages)
-    groups = (student, recipe.pairs, recipe.pretraining)
-
-    def pretraining(folder: Path) -> dict[str, Any]:
-        tokenizer = load_tokenizer(str(words.model))
-        bag, log = train_bag(pairs, tokenizer, groups, seed, folder)
-        save_model(DualEncoder(bag.to_bert(), tokenizer, _config(recipe)), folder)
-        return {"log": log}
-
-    values = {"seed": seed, "groups": [group.model_dump() for group in groups]}
-    return stages.run("pretraining", values, [words, data.digest], pretraining)
-
-
-def _taught_languages(recipe: Recipe, data: TrainingData, stages: Stages) -> Done:
-    """Give an English encoder a multilingual vocabulary, and teach it what the words mean."""
-    student, pairs, seed, chosen = recipe.student, data.pairs, recipe.seed, recipe.pairs
-    start, translation = recipe.embedding_start, recipe.translation
-    if not (chosen and translation and pairs):
-        raise TypeError("the recipe was not checked")
-    words = _vocabulary(recipe, data, stages)
-
-    def extended(folder: Path) -> dict[str, Any]:
-        if processes().is_main_process:
-            tokenizer = load_tokenizer(str(words.model))
-            encoder = extend_vocabulary(_english(recipe), tokenizer, pairs, start, stages.say)
-            save_model(encoder, folder)
-        return {"checkpoint": student.english}
-
-    def taught(folder: Path) -> dict[str, Any]:
-        encoder = DualEncoder.from_pretrained(before.model)
-        groups = (chosen, translation)
-        log = learn_translations(encoder, _english(recipe), pairs, groups, seed, folder)
-        save_model(encoder, folder)
-        return {"log": log}
-
-    first = {"student": student.model_dump(), "start": start.model_dump()}
-    before = stages.run("extension", first, [words, data.digest], extended)
-    then = {"seed": seed, "pairs": chosen.model_dump(), "translation": translation.model_dump()}
-    return stages.run("translation", then, [before], taught)
-
-
-def _english(recipe: Recipe) -> DualEncoder:
-    source = ModelSource(checkpoint=recipe.student.english)
-    return DualEncoder.from_source(source, _config(recipe)).to_device(str(processes().device))
-
-
-def _vocabulary(recipe: Recipe, data: TrainingData, stages: Stages) -> Done:
-    settings, pairs, name = recipe.vocabulary, data.pairs, recipe.student.english
-    if not (settings and pairs):
-        raise TypeError("the recipe was not checked")
-
-    def work(folder: Path) -> dict[str, Any]:
-        if not processes().is_main_process:
-            return {}
-        english = load_tokenizer(name) if name else None
-        longest = recipe.student.passage_max_length
-        tokenizer = learn_vocabulary(pairs, settings, recipe.seed, longest, english)
-        save_model(tokenizer, folder)
-        return {"subwords": len(tokenizer)}
-
-    values = {"seed": recipe.seed, "english": name, **settings.model_dump()}
-    return stages.run("vocabulary", values, [data.digest], work)
-
-
-def _from_checkpoint(recipe: Recipe) -> tuple[dict[str, Any], list[str], Callable[[Path], dict[str, Any]]]:
-    student = recipe.student
-    try:
-        known: Path | None = find_encoder(student.checkpoint)
-    except QgdrError:
-        known = None  # any other transformer
-
-    def start(folder: Path) -> dict[str, Any]:
-        if known is not None:
-            encoder = DualEncoder.from_pretrained(known)
-        else:
-            source = ModelSource(checkpoint=student.checkpoint)
-            encoder = DualEncoder.from_source(source, _config(recipe), seed=recipe.seed)
-        save_model(encoder, folder)
-        return {"checkpoint": student.checkpoint}
-
-    digest = DualEncoder.from_pretrained(known).fingerprint if known is not None else ""
-    return student.model_dump(), [digest], start
-
-
-def _config(recipe: Recipe) -> EncoderConfig:
-    student = recipe.student
-    return EncoderConfig(
-        pooling=student.pooling,
-        normalize=student.normalize,
-        query_max_length=student.query_max_length,
-        passage_max_length=student.passage_max_length,
-    )
-
-
-def _iterations(
-    recipe: Recipe, data: TrainingData, student: Done, stages: Stages, bm25: Ranker | None
-) -> Done:
+def iterate(recipe: Recipe, data: TrainingData, student: Done, stages: Stages, bm25: Ranker | None) -> Done:
     """Warm the student up, train the teacher, and distil as often as the recipe says."""
     zero, first = Iteration(0, recipe, data, stages), recipe.negatives.first
     needs_negatives = recipe.warmup or (recipe.teacher and recipe.teacher.ranking)
@@ -269,11 +153,12 @@ def _export(recipe: Recipe, data: TrainingData, student: Done, done: Sequence[Do
         DualEncoder.from_pretrained(student.model).save_pretrained(folder, _EXPORTS[recipe.export])
         # What is measured is what was saved, rounding included.
         saved = DualEncoder.from_pretrained(folder)
-        recall = recall_by_language(saved, data.held_out, data.pool(), CUTOFF) if data.held_out else {}
+        with computing_in(recipe.negatives.precision):
+            recall = recall_by_language(saved, data.held_out, data.pool(), CUTOFF) if data.held_out else {}
         write_card(folder, Training(recipe, data, saved, done, recall, CUTOFF))
 
 
-def _claim(output: Path, recipe: Recipe, resume: bool) -> None:
+def claim(output: Path, recipe: Recipe, resume: bool) -> None:
     """Refuse a folder that holds another run, and mark it as this one's."""
     marker = output / "recipe.json"
     mine = recipe.model_dump_json(indent=2) + "\n"

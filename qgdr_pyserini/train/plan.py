@@ -10,7 +10,7 @@ from qgdr_pyserini.train.distillation_settings import DistillationSettings
 from qgdr_pyserini.train.model_size import ModelSize, checkpoint_size, source_size
 from qgdr_pyserini.train.pair_settings import PairSettings
 from qgdr_pyserini.train.recipe_settings import PretrainingSettings, Recipe, TeacherRecipe
-from qgdr_pyserini.train.teacher_stage_settings import RankingSettings
+from qgdr_pyserini.train.teacher_stage_settings import RankingSettings, TextSettings
 from qgdr_pyserini.train.training import TrainingSettings
 from qgdr_pyserini.train.translation_settings import TranslationSettings
 
@@ -80,7 +80,8 @@ class _Plan:
         self._passage = min(_PASSAGE, student.passage_max_length)
         self._student = self._student_size()
         vocabulary = self._student.vocabulary if self._student else 0
-        self._teacher = source_size(recipe.teacher.source, vocabulary) if recipe.teacher else None
+        teacher = recipe.teacher
+        self._teacher = source_size(teacher.source, vocabulary, student.checkpoint) if teacher else None
 
     def lines(self) -> Iterator[Line]:
         """Go through the stages in their order."""
@@ -173,7 +174,8 @@ class _Plan:
             if group:
                 targets = group.batch_size * query
                 tokens = group.batch_size * source + targets
-                yield _training(f"teacher-{name}", _steps(group), self._teacher, group, tokens, targets)
+                what = f"{_steps(group)}{_share(group)}"
+                yield _training(f"teacher-{name}", what, self._teacher, group, tokens, targets)
         if ranking := teacher.ranking:
             pairs = ranking.batch_size * ranking.candidates
             heads = pairs * query if teacher.kind == "query-generator" else 0
@@ -244,7 +246,7 @@ def _steps(settings: TrainingSettings) -> str:
     return f"{settings.steps:,} steps of {settings.batch_size}"
 
 
-def _share(settings: RankingSettings) -> str:
+def _share(settings: RankingSettings | TextSettings) -> str:
     return "" if settings.share == 1 else f", {settings.share:.0%} of the queries"
 
 

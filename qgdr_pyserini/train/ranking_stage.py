@@ -16,6 +16,7 @@ from qgdr_pyserini.model.teacher import Query
 from qgdr_pyserini.model.teachers import TrainableTeacher
 from qgdr_pyserini.train.losses.ranking import ranking_loss
 from qgdr_pyserini.train.order import ShuffledOrder
+from qgdr_pyserini.train.shares import take_share
 from qgdr_pyserini.train.teacher_stage_settings import RankingSettings
 from qgdr_pyserini.train.training import Log, Trained, check_finite, fit, training_arguments
 
@@ -104,8 +105,7 @@ def train_ranker(
     QgdrError
         If there is nothing to learn from, the loss is no number, or memory runs out.
     """
-    usable = [row for row in rows if row.positives and row.negatives]
-    usable = usable[: max(1, round(settings.share * len(usable)))]
+    usable = take_share([row for row in rows if row.positives and row.negatives], settings.share)
     if not usable:
         raise QgdrError("teacher-ranking: no query has both a positive and a negative passage")
     trainer = Trainer(

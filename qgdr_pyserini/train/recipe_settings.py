@@ -134,10 +134,14 @@ class TeacherRecipe(Settings):
     kind
         ``query-generator`` or ``cross-encoder``.
     source
-        A checkpoint, or a configuration; the tokenizer called ``student`` is the student's.
+        A checkpoint, or a configuration; the tokenizer called ``student`` is the student's, and so is
+        a configuration of that ``model_type``. See `qgdr_pyserini.train.teacher_source`.
     from_student
-        Start from the student's subword vectors; needs its tokenizer and its dimension. See
-        `qgdr_pyserini.train.teacher_start`.
+        Start from the student's subword vectors, and its layers where the teacher is of its kind;
+        needs its tokenizer and its sizes. See `qgdr_pyserini.train.teacher_start`.
+    freeze_vectors
+        Leave the subword vectors, and a head tied to them, as they are: of a large vocabulary, few
+        queries show a small part, and most of a small model's weights are there.
     generator, cross_encoder
         What goes into the one or the other.
     translation
@@ -156,6 +160,7 @@ class TeacherRecipe(Settings):
     kind: Literal["query-generator", "cross-encoder"]
     source: ModelSource
     from_student: bool = False
+    freeze_vectors: bool = False
     generator: GeneratorSettings = GeneratorSettings()
     cross_encoder: CrossEncoderSettings = CrossEncoderSettings()
     translation: TextSettings | None = None
@@ -181,7 +186,7 @@ class MiningSettings(NegativeSettings):
         For the warm-up and the teacher: ``given`` in the data, ``bm25``, or the ``student``. The
         iterations search with the student of the one before.
     precision
-        Of the student while it searches; ``bf16`` is mixed precision.
+        Of the student while it searches or is measured; ``bf16`` is mixed precision.
     """
 
     first: Literal["given", "bm25", "student"] = "student"

@@ -16,10 +16,13 @@ class TextSettings(TrainingSettings):
         See `qgdr_pyserini.train.pairs.ByLanguage`.
     prompt
         Of translations: ``{language}`` is the language's English name, ``{text}`` the English text.
+    share
+        Of each language's queries that are learned from; see `RankingSettings`. Translations are all taken.
     """
 
     language_exponent: float = Field(default=0.5, ge=0, le=1)
     prompt: str = "Translate to {language}: {text}"
+    share: float = Field(default=1.0, gt=0, le=1)
 
 
 class RankingSettings(TrainingSettings):
@@ -32,7 +35,8 @@ class RankingSettings(TrainingSettings):
     temperature
         Of the loss.
     share
-        Of the queries that are learned from, to see how a teacher fares with few (the paper's Figure 1).
+        Of each language's queries that are learned from, to see how a teacher fares with few (the
+        paper's Figure 1); see `qgdr_pyserini.train.shares.take_share`.
     """
 
     candidates: int = Field(default=8, ge=2)

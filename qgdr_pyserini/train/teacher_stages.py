@@ -15,10 +15,12 @@ from qgdr_pyserini.model.query_generator import QueryGenerator
 from qgdr_pyserini.model.teachers import TrainableTeacher, load_teacher
 from qgdr_pyserini.train.generation_stage import query_writings, train_writer, translation_writings
 from qgdr_pyserini.train.ranking_stage import train_ranker
-from qgdr_pyserini.train.recipe_settings import STUDENT, TeacherRecipe
+from qgdr_pyserini.train.recipe_settings import TeacherRecipe
+from qgdr_pyserini.train.shares import take_share
 from qgdr_pyserini.train.stage_rows import read_rows
 from qgdr_pyserini.train.stages import Done, Stages
-from qgdr_pyserini.train.teacher_start import start_from_student
+from qgdr_pyserini.train.teacher_source import resolve_source
+from qgdr_pyserini.train.teacher_start import freeze_vectors, start_from_student
 from qgdr_pyserini.train.training import Log, processes
 from qgdr_pyserini.train.training_data import TrainingData
 
@@ -55,8 +57,9 @@ def make_teacher(
     seed
         Of everything random.
     """
-    teacher = TeacherAt(_source(settings, student), student)
-    start = settings.model_dump(include={"kind", "source", "from_student", "generator", "cross_encoder"})
+    teacher = TeacherAt(resolve_source(settings.source, student.model), student)
+    named = {"kind", "source", "from_student", "freeze_vectors", "generator", "cross_encoder"}
+    start = settings.model_dump(include=named)
 
     def stage(name: str, group: Any, rows: Any, builds_on: Sequence[Done | str]) -> TeacherAt:
         before, first = teacher.source, teacher.stage is student
@@ -65,6 +68,8 @@ def make_teacher(
             model = _load(settings, before, seed)
             if first and settings.from_student:
                 start_from_student(model, DualEncoder.from_pretrained(student.model))
+            if settings.freeze_vectors:
+                freeze_vectors(model)
             log = _train(name, model, rows(model), group, seed, folder)
             save_model(model, folder)
             return {"log": log}
@@ -83,10 +88,11 @@ def make_teacher(
             [data.files],
         )
     if settings.generation is not None:
+        share = settings.generation.share
         teacher = stage(
             "teacher-generation",
             settings.generation,
-            lambda model: query_writings(data.rows, model),
+            lambda model: query_writings(take_share(data.rows, share), model),
             [data.digest],
         )
     if settings.ranking is not None and mined is not None:
@@ -113,13 +119,6 @@ def save_model(model: Any, folder: Path) -> None:
     if processes().is_main_process:
         with atomic_directory(folder / "model", overwrite=True) as work:
             model.save_pretrained(work)
-
-
-def _source(settings: TeacherRecipe, student: Done) -> ModelSource:
-    source = settings.source
-    if source.tokenizer != STUDENT:
-        return source
-    return source.model_copy(update={"tokenizer": str(student.model)})
 
 
 def _load(settings: TeacherRecipe, source: ModelSource, seed: int) -> TrainableTeacher:

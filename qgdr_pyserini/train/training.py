@@ -174,6 +174,11 @@ def processes() -> PartialState:
     return PartialState(cpu=not torch.cuda.is_available())
 
 
+def computing_in(precision: str) -> torch.autocast:
+    """Return a context in which this process's device computes in ``fp32``, or mixed with ``bf16``."""
+    return torch.autocast(processes().device.type, torch.bfloat16, enabled=precision == "bf16")
+
+
 def check_finite(loss: torch.Tensor) -> torch.Tensor:
     """Return a loss; one that is no number raises `FloatingPointError`, before it reaches the weights."""
     if not torch.isfinite(loss):

@@ -81,14 +81,14 @@ def read_training_data(folder: Path, settings: DataSettings, holdout: float) -> 
     """
     read = _training_set if settings.format == "training-set" else _tevatron
     data = read(folder, settings, holdout)
-    rows = _limited(data.rows, settings.limit_per_language)
+    rows = take_per_language(data.rows, settings.limit_per_language)
     if not rows:
         raise QgdrError(f"{folder}: no query with a passage is left to learn from")
     selected = [settings.model_dump(exclude={"distilled_per_language"}), holdout]
     return dataclasses.replace(
         data,
         rows=rows,
-        distilled=_limited(rows, settings.distilled_per_language),
+        distilled=take_per_language(rows, settings.distilled_per_language),
         digest=hashlib.sha256(f"{data.files} {selected}".encode()).hexdigest()[:16],
     )
 
@@ -137,8 +137,8 @@ def _as_rows(data: TrainingSet, passages: Mapping[str, Passage]) -> list[Candida
     ]
 
 
-def _limited(rows: Iterable[CandidateList], limit: int) -> list[CandidateList]:
-    """Keep the first queries of each language by a digest of their ids, in the order given."""
+def take_per_language(rows: Iterable[CandidateList], limit: int) -> list[CandidateList]:
+    """Keep the first queries of each language by a digest of their ids, languages together; 0 keeps all."""
     if not limit:
         return list(rows)
     by_language: dict[str, list[CandidateList]] = defaultdict(list)

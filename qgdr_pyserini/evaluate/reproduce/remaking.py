@@ -15,10 +15,13 @@ from qgdr_pyserini.evaluate.reproduce.reproduction import QRELS, Reproduction, r
 from qgdr_pyserini.evaluate.runs import read_system
 from qgdr_pyserini.files import atomic_text
 
+_DONE = "commands-done.txt"
 _QGDR = ("-c", "from qgdr_pyserini.cli import main; main()")
 
 
-def remake(reproduction: Reproduction, data: str | None, work: Path, say: Callable[[str], object]) -> Path:
+def remake(
+    reproduction: Reproduction, data: str | None, work: Path, kept: Path, say: Callable[[str], object]
+) -> Path:
     """Run all commands.
 
     Parameters
@@ -28,14 +31,17 @@ def remake(reproduction: Reproduction, data: str | None, work: Path, say: Callab
     data
         Stands for ``{data}``.
     work
-        An empty folder with room for the collection and the indexes.
+        A folder with room for the collection and the indexes. Commands that came to their end in it
+        before are not run again.
+    kept
+        Where the files that would be kept go.
     say
         Called with each command before it runs.
 
     Returns
     -------
     Path
-        Folder in ``work`` with the files that would be kept.
+        ``kept``.
 
     Raises
     ------
@@ -53,26 +59,43 @@ def remake(reproduction: Reproduction, data: str | None, work: Path, say: Callab
         "questions": str(work / "questions.tsv"),
         "runs": str(work / "runs"),
     }
-    (work / "runs").mkdir()
-    _run(reproduction.collection, places, say)
+    (work / "runs").mkdir(exist_ok=True)
+    commands = _Commands(work / _DONE, places, say)
+    commands.run(reproduction.collection)
     collection = Collection.open(work / "collection")
     _join_questions(collection, work / "questions.tsv")
-    for commands in reproduction.commands.values():
-        for command in commands:
-            _run(command, places, say)
-    return _keep(reproduction, collection, work)
+    for command in (command for own in reproduction.commands.values() for command in own):
+        commands.run(command)
+    _keep(reproduction, collection, work, kept)
+    return kept
 
 
-def _run(command: str, places: Mapping[str, str], say: Callable[[str], object]) -> None:
-    program, *arguments = shlex.split(_filled(command, places))
-    if program not in ("qgdr", "python"):
-        raise QgdrError(f"command {command!r} begins with neither 'qgdr' nor 'python'")
-    say(f"$ {shlex.join([program, *arguments])}")
-    before = _QGDR if program == "qgdr" else ()
-    # What commands print would stand between the scores; their progress and errors go to stderr.
-    done = subprocess.run([sys.executable, *before, *arguments], stdout=subprocess.DEVNULL, check=False)
-    if done.returncode:
-        raise QgdrError(f"'{shlex.join([program, *arguments])}' ended with exit code {done.returncode}")
+class _Commands:
+    """Runs commands, and notes in a file which came to their end."""
+
+    def __init__(self, file: Path, places: Mapping[str, str], say: Callable[[str], object]) -> None:
+        self._file, self._places, self._say = file, places, say
+        self._done = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+
+    def run(self, command: str) -> None:
+        """Run a command unless it is done."""
+        program, *arguments = shlex.split(_filled(command, self._places))
+        line = shlex.join([program, *arguments])
+        if program not in ("qgdr", "python"):
+            raise QgdrError(f"command {command!r} begins with neither 'qgdr' nor 'python'")
+        if line in self._done:
+            self._say(f"done before: {line}")
+            return
+        self._say(f"$ {line}")
+        before = _QGDR if program == "qgdr" else ()
+        # What commands print would stand between the scores; their progress and errors go to stderr.
+        done = subprocess.run([sys.executable, *before, *arguments], stdout=subprocess.DEVNULL, check=False)
+        if done.returncode:
+            how = f"exit code {done.returncode}" if done.returncode > 0 else f"signal {-done.returncode}"
+            raise QgdrError(f"'{line}' ended with {how}")
+        self._done.append(line)
+        with atomic_text(self._file) as file:
+            file.writelines(f"{each}\n" for each in self._done)
 
 
 def _filled(command: str, places: Mapping[str, str]) -> str:
@@ -88,8 +111,7 @@ def _join_questions(collection: Collection, path: Path) -> None:
         file.writelines(topics.read_text(encoding="utf-8") for topics in collection.topics.values())
 
 
-def _keep(reproduction: Reproduction, collection: Collection, work: Path) -> Path:
-    kept = work / "kept"
+def _keep(reproduction: Reproduction, collection: Collection, work: Path, kept: Path) -> None:
     write_kept_qrels(kept / QRELS, collection.qrels)
     for system in reproduction.commands:
         files = sorted(work.glob(f"runs/run.{system}.txt")) + sorted(work.glob(f"runs/run.{system}.*.txt"))
@@ -97,4 +119,3 @@ def _keep(reproduction: Reproduction, collection: Collection, work: Path) -> Pat
             raise QgdrError(f"the commands of {system!r} left no run.{system}.txt or run.{system}.LANG.txt")
         run = read_system(system, [str(file) for file in files]).run
         write_kept_run(kept / run_name(system), run, reproduction.hits, system)
-    return kept

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.evaluate.comparing import Request, run_comparison
+from qgdr_pyserini.evaluate.reproduce.curve_report import write_curve_report
 from qgdr_pyserini.evaluate.reproduce.kept_runs import checksum
 from qgdr_pyserini.evaluate.reproduce.remaking import remake
 from qgdr_pyserini.evaluate.reproduce.reproduction import (
@@ -18,6 +20,7 @@ from qgdr_pyserini.evaluate.reproduce.reproduction import (
     write_results,
 )
 from qgdr_pyserini.evaluate.reproduce.scoring import Row, compare_scores, find_faults, score_folder
+from qgdr_pyserini.lock import only_writer
 
 Say = Callable[[str], object]
 
@@ -35,7 +38,7 @@ def check(folder: Path) -> list[Row]:
     return compare_scores(reproduction, score_folder(reproduction, folder, faults), faults)
 
 
-def reproduce(folder: Path, data: str | None, say: Say) -> list[Row]:
+def reproduce(folder: Path, data: str | None, say: Say, work: Path | None = None) -> list[Row]:
     """Make all runs of a folder anew and compare with the scores expected; nothing in it changes.
 
     Parameters
@@ -46,6 +49,9 @@ def reproduce(folder: Path, data: str | None, say: Say) -> list[Row]:
         Folder with the data that it needs, if it does.
     say
         Called with each command before it runs.
+    work
+        Where indexes, models and the like are made, and kept: what was stopped goes on there. A temporary
+        folder when None.
 
     Raises
     ------
@@ -53,12 +59,12 @@ def reproduce(folder: Path, data: str | None, say: Say) -> list[Row]:
         If ``reproduce.toml`` cannot be used, data are missing or a command fails.
     """
     reproduction = read_reproduction(folder)
-    with tempfile.TemporaryDirectory(prefix="qgdr-reproduce-") as work:
-        made = remake(reproduction, data, Path(work), say)
+    with _scratch(work, None) as place, tempfile.TemporaryDirectory(prefix="qgdr-kept-") as kept:
+        made = remake(reproduction, data, place, Path(kept), say)
         return compare_scores(reproduction, score_folder(reproduction, made, {}), {})
 
 
-def update(folder: Path, data: str | None, say: Say) -> list[Path]:
+def update(folder: Path, data: str | None, say: Say, work: Path | None = None) -> list[Path]:
     """Make all runs anew and keep them, their scores and a report in place of the earlier ones.
 
     Parameters and errors are those of `reproduce`.
@@ -70,8 +76,8 @@ def update(folder: Path, data: str | None, say: Say) -> list[Path]:
     """
     reproduction = read_reproduction(folder)
     # In the same file system, so that each file appears under its name in one step.
-    with tempfile.TemporaryDirectory(prefix=".making.", dir=folder) as work:
-        made = remake(reproduction, data, Path(work), say)
+    with _scratch(work, folder) as place, tempfile.TemporaryDirectory(prefix=".kept.", dir=folder) as kept:
+        made = remake(reproduction, data, place, Path(kept), say)
         faults: dict[str, str] = {}
         scores = score_folder(reproduction, made, faults)
         if faults:
@@ -79,7 +85,21 @@ def update(folder: Path, data: str | None, say: Say) -> list[Path]:
         _replace(reproduction, made, folder)
     checksums = {name: checksum(folder / name) for name in reproduction.kept_files}
     write_results(folder, scores, checksums)
+    if reproduction.curves is not None:
+        return write_curve_report(reproduction, reproduction.curves, folder)
     return run_comparison(_request(reproduction, folder))[1]
+
+
+@contextlib.contextmanager
+def _scratch(work: Path | None, beside: Path | None) -> Iterator[Path]:
+    """Give a folder to work in: the one named, which stays, or a temporary one."""
+    if work is not None:
+        work.mkdir(parents=True, exist_ok=True)
+        with only_writer(work):
+            yield work
+    else:
+        with tempfile.TemporaryDirectory(prefix=".making.", dir=beside) as place:
+            yield Path(place)
 
 
 def _replace(reproduction: Reproduction, made: Path, folder: Path) -> None:

@@ -15,6 +15,8 @@ from pydantic import Field
 from qgdr_pyserini.errors import InputError
 from qgdr_pyserini.evaluate.fusion import BY_RANK, BY_SCORE
 from qgdr_pyserini.evaluate.metrics import check_metrics
+from qgdr_pyserini.evaluate.reproduce.curve_settings import CurveSettings
+from qgdr_pyserini.evaluate.reproduce.varying import expand
 from qgdr_pyserini.files import atomic_text
 from qgdr_pyserini.settings import Settings
 
@@ -28,6 +30,7 @@ Scores = dict[str, dict[str, dict[str, float]]]
 MEAN = "mean"
 
 _NAME = re.compile(r"[\w+-]+")
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
 class FuseSettings(Settings):
@@ -71,6 +74,16 @@ class Reproduction(Settings):
         What ``--data`` has to hold; None where nothing is needed.
     mean_of
         Languages in the mean; all when empty.
+    by_language
+        Whether there is a score for each language, and their mean; otherwise one over all queries.
+    found_only
+        Score a system on those queries alone that it has a relevant passage for among its hits: what was
+        not retrieved, no re-ranking puts first.
+    vary
+        Values by a name that may stand, in braces, in the names and commands of systems: each value (each
+        combination) makes a system.
+    curves
+        A figure of a score as one of these values changes, in place of the usual report.
     fuse
         Systems fused from others, by name.
     expected
@@ -87,6 +100,10 @@ class Reproduction(Settings):
     tolerance: float = Field(ge=1e-4, lt=0.1)
     data: str | None = None
     mean_of: list[str] = Field(default_factory=list)
+    by_language: bool = True
+    found_only: bool = False
+    vary: dict[str, list[str]] = Field(default_factory=dict)
+    curves: CurveSettings | None = None
     fuse: dict[str, FuseSettings] = Field(default_factory=dict)
     expected: Scores = Field(default_factory=dict)
     checksums: dict[str, str] = Field(default_factory=dict)
@@ -130,6 +147,8 @@ def read_reproduction(folder: str | os.PathLike[str]) -> Reproduction:
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror})", path) from None
     found = Reproduction.checked(values, path)
+    _check_curves(found, path)
+    found = found.model_copy(update={"commands": expand(found.commands, found.vary)})
     _check_names(found, path)
     return found
 
@@ -162,3 +181,19 @@ def _check_names(found: Reproduction, path: Path) -> None:
         if unknown := [member for member in settings.systems if member not in found.commands]:
             raise InputError(f"fuse.{name}: there are no commands for system {unknown[0]!r}", path)
     check_metrics(found.metrics)
+
+
+def _check_curves(found: Reproduction, path: Path) -> None:
+    curves = found.curves
+    if curves is None:
+        return
+    for name in filter(None, (curves.over, curves.spread)):
+        if name not in found.vary:
+            raise InputError(f"curves: {name!r} is no name in 'vary'", path)
+    if curves.metric not in found.metrics:
+        raise InputError(f"curves: {curves.metric!r} is not among 'metrics'", path)
+    if bad := [value for value in found.vary[curves.over] if not _NUMBER.fullmatch(value)]:
+        raise InputError(f"curves: {bad[0]!r} in vary.{curves.over} is no number, so it has no place", path)
+    for system in (system for panel in curves.panels.values() for system in panel.values()):
+        if system not in found.commands:
+            raise InputError(f"curves: there are no commands for {system!r}", path)

@@ -11,7 +11,7 @@ import numpy as np
 
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.evaluate.fusion import fuse
-from qgdr_pyserini.evaluate.languages import group_queries
+from qgdr_pyserini.evaluate.languages import EVERYTHING, group_queries
 from qgdr_pyserini.evaluate.metrics import score_queries
 from qgdr_pyserini.evaluate.reproduce.kept_runs import checksum
 from qgdr_pyserini.evaluate.reproduce.reproduction import MEAN, QRELS, Reproduction, Scores, run_name
@@ -114,8 +114,11 @@ def _difference(expected: float | None, found: float | None, tolerance: float) -
 
 
 def _scores(reproduction: Reproduction, qrels: Qrels, system: System) -> dict[str, dict[str, float]]:
-    groups = group_queries(sorted(qrels), {})
+    judged = found_queries(qrels, system) if reproduction.found_only else sorted(qrels)
+    groups = group_queries(judged, {}) if reproduction.by_language else {EVERYTHING: judged}
     qids = [qid for group in groups.values() for qid in group]
+    if not qids:
+        return {}
     place = {qid: number for number, qid in enumerate(qids)}
     scores = score_queries(qrels, system.run, qids, reproduction.metrics)
     result = {}
@@ -124,9 +127,20 @@ def _scores(reproduction: Reproduction, qrels: Qrels, system: System) -> dict[st
             language: float(scores[metric][[place[qid] for qid in group]].mean())
             for language, group in groups.items()
         }
-        chosen = [by_language[language] for language in reproduction.mean_of or by_language]
-        result[metric] = by_language | {MEAN: float(np.mean(chosen))}
+        result[metric] = by_language
+        if reproduction.by_language:
+            chosen = [by_language[language] for language in reproduction.mean_of or by_language]
+            result[metric] = by_language | {MEAN: float(np.mean(chosen))}
     return result
+
+
+def found_queries(qrels: Qrels, system: System) -> list[str]:
+    """List the queries that a system has a relevant passage for among its hits."""
+    return [
+        qid
+        for qid, judged in sorted(qrels.items())
+        if any(judged.get(docid, 0) > 0 for docid in system.run.get(qid, ()))
+    ]
 
 
 def _read_kept(folder: Path, system: str, faults: dict[str, str]) -> System | None:

@@ -1,0 +1,41 @@
+"""A share of the queries, to see how a model fares with few."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+
+from qgdr_pyserini.collection.tevatron import CandidateList
+
+
+def take_share(rows: Sequence[CandidateList], share: float) -> list[CandidateList]:
+    """Keep a share of each language's queries, chosen by a digest of their ids; at least one of each.
+
+    A smaller share is part of every larger one.
+
+    Parameters
+    ----------
+    rows
+        Queries.
+    share
+        Above 0, up to 1.
+
+    Returns
+    -------
+    list of CandidateList
+        In the order given.
+    """
+    groups: dict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        groups[row.lang].append(row.query_id)
+    kept = {
+        qid
+        for group in groups.values()
+        for qid in sorted(group, key=_digest)[: max(1, round(share * len(group)))]
+    }
+    return [row for row in rows if row.query_id in kept]
+
+
+def _digest(query_id: str) -> bytes:
+    return hashlib.sha256(query_id.encode()).digest()

@@ -1,0 +1,173 @@
+"""Training no further than the teacher, and the queries that were held out from it."""
+
+import gzip
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from qgdr_pyserini.cli.main import main
+from qgdr_pyserini.collection.corpus import read_corpus
+from qgdr_pyserini.collection.topics import read_topics
+from qgdr_pyserini.evaluate.languages import language_of
+from qgdr_pyserini.evaluate.trec import read_qrels, read_run
+from qgdr_pyserini.model.cross_encoder import CrossEncoder
+from qgdr_pyserini.model.query_generator import QueryGenerator
+from qgdr_pyserini.model.teachers import load_teacher
+from qgdr_pyserini.train.holdout import article_is_held_out
+
+HOLDOUT = 0.3
+BASE = """
+name = "qgdr-teacher-only"
+description = "A tiny encoder and its teacher"
+seed = 3
+holdout = 0.3
+
+[student]
+checkpoint = "{student}"
+
+[negatives]
+negatives = 5
+depth = 20
+
+[teacher]
+kind = "{kind}"
+from_student = true
+freeze_vectors = true
+batch_size = 16
+
+[teacher.source]
+tokenizer = "student"
+configuration = {configuration}
+
+[teacher.ranking]
+steps = 3
+batch_size = 4
+candidates = 3
+
+[distillation]
+steps = 2
+batch_size = 4
+candidates = 3
+student_temperature = 0.05
+alpha = 0.0
+"""
+STUDENT = '{ model_type = "student" }'
+KINDS = {
+    "cross-encoder": STUDENT,
+    "query-generator": f'{{ model_type = "encoder-decoder", encoder = {STUDENT}, decoder = {STUDENT} }}',
+}
+RIVERS = ["Danube", "Rhine", "Elbe", "Volga", "Tagus", "Loire", "Seine", "Rhone", "Ebro", "Po"]
+
+
+def qgdr(*arguments):
+    return CliRunner().invoke(main, list(map(str, arguments)))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """A training folder: four passages about each river, each with a question in two languages."""
+    folder = tmp_path_factory.mktemp("data")
+    places = [(river, n) for river in RIVERS for n in range(4)]
+    passages = [
+        {"docid": f"{r}-{n}", "title": r, "text": f"Town {n} lies on the {r}.", "source": "x"}
+        for r, n in places
+    ]
+    texts = {"en": "What lies on the {} {}?", "de": "Was liegt an {} {}?"}
+    queries = [
+        {
+            "query_id": f"{r}-{n}-{lang}",
+            "lang": lang,
+            "query": text.format(r, n),
+            "docid": f"{r}-{n}",
+            "source": "x",
+        }
+        for r, n in places
+        for lang, text in texts.items()
+    ]
+    for name, rows in (("passages", passages), ("queries", queries)):
+        lines = "".join(json.dumps(row) + "\n" for row in rows)
+        (folder / f"{name}.jsonl.gz").write_bytes(gzip.compress(lines.encode()))
+    for name in ("question-translations", "sentences", "lexicon", "names"):
+        (folder / f"{name}.tsv.gz").write_bytes(gzip.compress(b"de\tFluss\triver\tx\n"))
+    return folder
+
+
+@pytest.fixture(params=KINDS)
+def recipe(request, tiny_encoder, tmp_path):
+    text = BASE.format(student=tiny_encoder, kind=request.param, configuration=KINDS[request.param])
+    (tmp_path / "recipe.toml").write_text(text)
+    return tmp_path / "recipe.toml"
+
+
+def test_a_teacher_of_the_students_layers_is_trained_re_ranks_and_goes_on_to_teach(recipe, data, tmp_path):
+    output, held = tmp_path / "run", tmp_path / "held-out"
+    done = qgdr("train", recipe, "--data", data, "--output", output, "--teacher-only")
+    assert done.exit_code == 0, done.output
+    teacher = output / "teacher-ranking" / "model"
+    assert done.stdout == f"teacher: {teacher}\n"
+    assert not (output / "encoder").exists()
+    kinds = {"cross-encoder": CrossEncoder, "query-generator": QueryGenerator}
+    kind = json.loads((output / "recipe.json").read_text())["teacher"]["kind"]
+    assert isinstance(load_teacher(str(teacher)), kinds[kind])
+
+    assert qgdr("collection", "held-out", recipe, "--data", data, "--output", held).exit_code == 0
+    qrels = read_qrels(held / "qrels.txt")
+    candidates = [(qid, docid) for qid in qrels for docid in sorted(next(iter(qrels.values())))]
+    candidates += [(qid, docid) for qid, judged in qrels.items() for docid in judged]
+    lines = "".join(f"{qid} Q0 {docid} 1 1.0 x\n" for qid, docid in dict.fromkeys(candidates))
+    (tmp_path / "run.x.txt").write_text(lines)
+    again = qgdr("rerank", "--teacher", teacher, "--run", tmp_path / "run.x.txt", "--topics",
+                 f"{held}/topics.*.tsv", "--corpus", held, "--output", tmp_path / "run.y.txt.gz")  # fmt: skip
+    assert again.exit_code == 0, again.output
+    found = read_run(tmp_path / "run.y.txt.gz")
+    assert {(qid, docid) for qid, hits in found.items() for docid in hits} == set(candidates)
+    assert len({score for hits in found.values() for score in hits.values()}) > 10
+
+    rest = qgdr("train", recipe, "--data", data, "--output", output, "--resume")
+    assert rest.exit_code == 0, rest.output
+    assert "teacher-ranking: done before" in rest.stderr
+    assert (output / "encoder" / "model.safetensors").is_file()
+
+
+def test_held_out_queries_are_about_articles_that_nothing_was_learned_from(recipe, data, tmp_path):
+    built = qgdr("collection", "held-out", recipe, "--data", data, "--output", tmp_path / "all")
+    assert built.exit_code == 0, built.output
+    articles = {passage.docid: passage.title for passage in read_corpus(tmp_path / "all")}
+    assert len(articles) == 40
+    expected = {river for river in RIVERS if article_is_held_out(river, HOLDOUT)}
+    qrels = read_qrels(tmp_path / "all" / "qrels.txt")
+    assert {articles[docid] for judged in qrels.values() for docid in judged} == expected
+    assert len(qrels) == 2 * 4 * len(expected)
+    assert {language_of(qid) for qid in qrels} == {"de", "en"}
+    few = ["collection", "held-out", recipe, "--data", data, "--output", tmp_path / "few", "--queries", 3]
+    assert qgdr(*few).exit_code == 0
+    for lang in ("de", "en"):
+        topics = read_topics(tmp_path / "few" / f"topics.{lang}.tsv")
+        assert len(topics) == 3
+        assert topics.items() <= read_topics(tmp_path / "all" / f"topics.{lang}.tsv").items()
+    assert "pass --overwrite" in qgdr(*few).stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["collection", "held-out", "--set", "holdout=0.0"], "holds nothing out; pass --set holdout=0.03"),
+        (["collection", "held-out", "--set", "holdout=1e-9"], "none of its queries is about an article held"),
+        (["train", "--teacher-only", "--set", "teacher.ranking.steps=0"], "teacher.ranking.steps"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(recipe, data, tmp_path, arguments, problem):
+    result = qgdr(*arguments, recipe, "--data", data, "--output", tmp_path / "out")
+    assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
+    assert problem in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_recipe_without_a_teacher_has_none_to_stop_at(data, tmp_path):
+    arguments = ("train", "qgdr-contrastive", "--data", data, "--output", tmp_path / "out", "--teacher-only")
+    result = qgdr(*arguments)
+    assert (result.exit_code, result.stderr) == (
+        2,
+        "Error: recipe qgdr-contrastive: trains no teacher; leave --teacher-only out\n",
+    )

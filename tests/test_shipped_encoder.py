@@ -35,8 +35,18 @@ def encoder(folder):
     return DualEncoder.from_pretrained(folder)
 
 
-def test_it_fits_into_48_megabytes(folder):
-    assert sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) < 48_000_000
+def test_it_fits_into_64_megabytes(folder):
+    assert sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) < 64_000_000
+
+
+def test_a_question_has_one_vector_whatever_it_is_encoded_with(encoder, shared_data, tmp_path):
+    xquad = build_xquad(shared_data, tmp_path / "xquad")
+    questions = [
+        question for file in xquad.topics.values() for question in list(read_topics(file).values())[:15]
+    ]
+    alone = np.concatenate([encoder.encode_queries([question]) for question in questions])
+    for batch_size in (7, 64):
+        np.testing.assert_array_equal(encoder.encode_queries(questions, batch_size=batch_size), alone)
 
 
 def test_its_vectors_are_the_same_in_sentence_transformers_and_automodel(folder, encoder):
@@ -74,5 +84,5 @@ def test_xquad_recall_is_what_the_card_says(folder, encoder, shared_data, tmp_pa
     figures = re.search(r"^\| qgdr \| (.*) \|$", card, re.MULTILINE)[1].split(" | ")
     for language, figure in zip(languages, figures, strict=False):
         assert found[language] == pytest.approx(float(figure), abs=0.002)
-    assert sum(found[lang] for lang in ("ar", "de", "es", "ru", "zh")) / 5 >= 0.5
-    assert found["en"] >= 0.88
+    assert sum(found[lang] for lang in ("ar", "de", "es", "ru", "zh")) / 5 >= 0.65
+    assert found["en"] >= 0.9

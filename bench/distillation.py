@@ -3,8 +3,8 @@
     python bench/distillation.py --data DIR --output DIR [--seeds 1 2 3]
 
 ``--data`` holds ``train/``, ``xquad/`` and ``squad/``. The recipes qgdr-contrastive,
-qgdr-cross-encoder, qgdr-generator and qgdr-alignment are trained with each seed; they start from the
-encoder that ships, have the same queries, negatives, steps and batches, and differ in teacher and
+qgdr-cross-encoder, qgdr-generator and qgdr-alignment are trained with each seed; they start from one
+encoder (``--start``), have the same queries, negatives, steps and batches, and differ in teacher and
 losses. Teachers and their scores are made once and shared. What is printed is recall@10 on XQuAD by
 exact search, and how well teacher and student re-rank held-out queries. A run that was stopped goes on.
 """
@@ -34,7 +34,7 @@ def main() -> None:
         for recipe in arguments.recipes:
             runs.setdefault(recipe, []).append(_train(recipe, seed, arguments, output))
     collection = _collection(Path(arguments.data), output / "xquad")
-    figures = {"start": [_recall("qgdr", collection)]}
+    figures = {"start": [_recall(arguments.start, collection)]}
     figures |= {
         recipe: [_recall(str(run / "encoder"), collection) for run in made] for recipe, made in runs.items()
     }
@@ -50,6 +50,7 @@ def _train(recipe: str, seed: int, arguments: argparse.Namespace, output: Path) 
     if not (run / "encoder").exists():
         command = [sys.executable, "-m", "qgdr_pyserini", "train", recipe, "--resume"]
         command += ["--data", str(Path(arguments.data) / "train"), "--output", str(run)]
+        command += ["--set", f"student.checkpoint={arguments.start}"]
         command += ["--set", f"seed={seed}", *(x for item in arguments.set for x in ("--set", item))]
         others = sorted(path for path in output.glob("qgdr-*") if path != run)
         command += [x for other in others for x in ("--reuse", str(other))]
@@ -117,6 +118,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--data", required=True, metavar="DIR")
     parser.add_argument("--output", required=True, metavar="DIR", help="Folder for all runs.")
+    parser.add_argument("--start", default="qgdr", metavar="NAME|DIR", help="Encoder to start from.")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--recipes", nargs="+", default=list(RECIPES))
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="Of every recipe.")

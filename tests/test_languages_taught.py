@@ -81,7 +81,9 @@ def recipe(english_folder, *more):
             f"student.english={english_folder}", "student.passage_max_length=48", "holdout=0.1",
             *(f"vocabulary.{setting}" for setting in small),
             *(f"pairs.sources.{name}.batch_size=12" for name in batches),
-            "translation.steps=9", "translation.save_steps=3", "translation.precision=fp32", *more,
+            "translation.steps=9", "translation.save_steps=3", "translation.precision=fp32",
+            "negatives.precision=fp32", "distillation.precision=fp32", "distillation.steps=2",
+            "distillation.batch_size=4", *more,
         ],
     )  # fmt: skip
 
@@ -197,21 +199,28 @@ def test_a_batch_depends_on_its_number_only_and_knows_its_passages(tokenizer, en
                for a, b in zip(sentences["texts"], again["texts"], strict=True))  # fmt: skip
 
 
-def test_the_recipe_runs_and_resumes_to_the_same_weights(english_folder, slice_folder, tmp_path):
+class Stopped(Exception):
+    """What stands for a run that is stopped."""
+
+
+def test_the_recipe_runs_and_resumes_to_the_same_weights(english_folder, slice_folder, tmp_path, monkeypatch):
     whole = train_encoder(recipe(english_folder), slice_folder, tmp_path / "whole")
     record = json.loads((whole / "training.json").read_text())
-    assert list(record["stages"]) == ["vocabulary", "extension", "translation"]
+    assert list(record["stages"]) == ["vocabulary", "extension", "translation", "1-mine", "1-distil"]
     assert "bert of 1 layers" in (whole / "README.md").read_text()
 
-    class Stopped(Exception):
-        pass
+    draw = TranslationBatches.__getitem__
 
-    def stop(line):
-        if line.startswith("translation: begun"):
+    def draw_or_stop(self, step):
+        if step == 8:
             raise Stopped
+        return draw(self, step)
 
-    with pytest.raises(Stopped):
-        train_encoder(recipe(english_folder), slice_folder, tmp_path / "parts", RunOptions(say=stop))
+    with monkeypatch.context() as patch:
+        patch.setattr(TranslationBatches, "__getitem__", draw_or_stop)
+        with pytest.raises(Stopped):
+            train_encoder(recipe(english_folder), slice_folder, tmp_path / "parts")
+    assert [*(tmp_path / "parts" / "translation").glob("checkpoint-*")]
     parts = train_encoder(recipe(english_folder), slice_folder, tmp_path / "parts", RunOptions(resume=True))
     ours, theirs = (load_file(folder / "model.safetensors") for folder in (parts, whole))
     assert ours.keys() == theirs.keys()
@@ -222,7 +231,8 @@ def test_translations_come_nearer_to_their_english(
     extended, english, data, english_folder, slice_folder, tmp_path
 ):
     longer = recipe(english_folder, "translation.steps=60", "translation.learning_rate=1e-3")
-    taught = DualEncoder.from_pretrained(train_encoder(longer, slice_folder, tmp_path / "run"))
+    train_encoder(longer, slice_folder, tmp_path / "run")
+    taught = DualEncoder.from_pretrained(tmp_path / "run" / "translation" / "model")
     rows = data.questions[::10]
     meant = english.encode_queries([row.english for row in rows])
 

@@ -83,6 +83,7 @@ def test_xquad_recall_is_what_the_card_says(folder, encoder, shared_data, tmp_pa
     languages = re.search(r"^\| \| (ar .*) \| mean without en \|$", card, re.MULTILINE)[1].split(" | ")
     figures = re.search(r"^\| qgdr \| (.*) \|$", card, re.MULTILINE)[1].split(" | ")
     for language, figure in zip(languages, figures, strict=False):
-        assert found[language] == pytest.approx(float(figure), abs=0.002)
+        # The card's are in bfloat16, where --precision auto chooses it; these in single precision.
+        assert found[language] == pytest.approx(float(figure), abs=0.005)
     assert sum(found[lang] for lang in ("ar", "de", "es", "ru", "zh")) / 5 >= 0.65
     assert found["en"] >= 0.9

@@ -21,6 +21,7 @@ from qgdr_pyserini.train.pairs import ByLanguage, CropPairs, QueryPairs, Transla
 from qgdr_pyserini.train.pipeline import RunOptions, train_encoder
 from qgdr_pyserini.train.plan import describe
 from qgdr_pyserini.train.recipe import load_recipe, recipe_names
+from qgdr_pyserini.train.training import last_checkpoint
 
 RIVERS = ["Danube", "Rhine", "Elbe", "Volga", "Tagus", "Loire", "Seine", "Rhone", "Ebro", "Po"]
 TINY = (
@@ -290,6 +291,18 @@ def test_malformed_training_files_are_named(training_folder, name, line, message
         write_gzip(training_folder / name, [line])
     with pytest.raises(InputError, match=f"{name}.*{message}"):
         read_training_set(training_folder)
+
+
+def test_a_checkpoint_that_a_kill_left_unfinished_is_passed_over(tmp_path):
+    assert last_checkpoint(tmp_path / "nothing") is None
+    states = {4: '{"global_step": 4}', 8: '{"global_step": 8}', 12: '{"glob', 16: None}
+    for step, state in states.items():
+        (tmp_path / f"checkpoint-{step}").mkdir()
+        (tmp_path / f"checkpoint-{step}" / "model.safetensors").write_bytes(b"weights")
+        if state is not None:
+            (tmp_path / f"checkpoint-{step}" / "trainer_state.json").write_text(state)
+    assert last_checkpoint(tmp_path) == str(tmp_path / "checkpoint-8")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-4", "checkpoint-8"]
 
 
 def test_pretraining_resumes_to_the_same_weights(training_folder, tmp_path):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -151,7 +153,7 @@ def fit(trainer: Trainer, stage: str, folder: Path) -> Log:
     trainer.remove_callback(PrinterCallback)
     if trainer.args.disable_tqdm:
         trainer.add_callback(_PlainLines(stage))
-    checkpoint = get_last_checkpoint(str(folder)) if folder.exists() else None
+    checkpoint = last_checkpoint(folder)
     try:
         trainer.train(resume_from_checkpoint=checkpoint)
     except FloatingPointError:
@@ -167,6 +169,26 @@ def fit(trainer: Trainer, stage: str, folder: Path) -> Log:
             f"lower batch_size, raise accumulation or use fewer candidates; {_kept(folder)}"
         ) from None
     return [row for row in trainer.state.log_history if "loss" in row]
+
+
+def last_checkpoint(folder: Path) -> str | None:
+    """Find the last checkpoint that is whole; those that a kill left unfinished are removed."""
+    state = processes()
+    if state.is_main_process:
+        for checkpoint in folder.glob("checkpoint-*"):
+            if not _is_whole(checkpoint):
+                shutil.rmtree(checkpoint)
+    state.wait_for_everyone()
+    return get_last_checkpoint(str(folder)) if folder.exists() else None
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    """Tell whether the file that the Trainer writes last is there and ends."""
+    try:
+        json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def processes() -> PartialState:

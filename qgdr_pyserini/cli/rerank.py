@@ -6,16 +6,11 @@ from typing import Any
 
 import click
 
-from qgdr_pyserini.cli.steps import computing
+from qgdr_pyserini.cli.steps import computing, teacher_option
 
 
 @click.command()
-@click.option(
-    "--teacher",
-    required=True,
-    metavar="NAME|PATH",
-    help="A seq2seq model (query generator), or a sequence classifier (cross-encoder).",
-)
+@teacher_option
 @click.option(
     "--run", "runs", required=True, multiple=True, metavar="FILE",
     help="TREC run, or a quoted pattern of runs; once for each.",

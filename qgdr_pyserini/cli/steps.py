@@ -43,13 +43,16 @@ def computing(command: _Command) -> _Command:
     return command
 
 
-@click.command()
-@click.option(
+teacher_option = click.option(
     "--teacher",
     required=True,
     metavar="NAME|PATH",
     help="A seq2seq model (query generator), or a sequence classifier (cross-encoder).",
 )
+
+
+@click.command()
+@teacher_option
 @_files
 @click.option(
     "--language", default="en", show_default=True, metavar="CODE", help="Of queries without a 'lang'."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -77,30 +77,45 @@ def train_encoder(
         If the data cannot be read, ``output`` holds another run, or a stage fails in a way that a
         setting can mend.
     """
-    if recipe.negatives.first == "bm25" and options.bm25 is None:
-        raise QgdrError("negatives.first 'bm25' needs Pyserini; install it, or choose 'student' or 'given'")
-    with only_writer(output) if processes().is_main_process else contextlib.nullcontext():
-        return _run(recipe, data_folder, output, options)
-
-
-def _run(recipe: Recipe, data_folder: Path, output: Path, options: RunOptions) -> Path:
-    if processes().is_main_process:
-        claim(output, recipe, options.resume)
-    processes().wait_for_everyone()
-    data = read_training_data(data_folder, recipe.data, recipe.holdout)
-    check_languages(recipe, data)
-    say = options.say if processes().is_main_process else lambda line: None
-    stages = Stages(output, options.reuse, say)
-    student = first_student(recipe, data, stages)
-    student = iterate(recipe, data, student, stages, options.bm25)
-    target = output / "encoder"
-    if processes().is_main_process:
-        _export(recipe, data, student, stages.done, target)
-    processes().wait_for_everyone()
+    with begin(recipe, data_folder, output, options) as (data, stages):
+        student = first_student(recipe, data, stages)
+        student = iterate(recipe, data, student, stages, options.bm25)
+        target = output / "encoder"
+        if processes().is_main_process:
+            _export(recipe, data, student, stages.done, target)
+        processes().wait_for_everyone()
     return target
 
 
-def check_languages(recipe: Recipe, data: TrainingData) -> None:
+@contextlib.contextmanager
+def begin(
+    recipe: Recipe, data_folder: Path, output: Path, options: RunOptions
+) -> Iterator[tuple[TrainingData, Stages]]:
+    """Claim a run's folder, lock it, and read and check the data.
+
+    Parameters
+    ----------
+    recipe, data_folder, output, options
+        As for `train_encoder`, which also tells the errors.
+
+    Yields
+    ------
+    tuple
+        The data, and what runs stages.
+    """
+    if recipe.negatives.first == "bm25" and options.bm25 is None:
+        raise QgdrError("negatives.first 'bm25' needs Pyserini; install it, or choose 'student' or 'given'")
+    main = processes().is_main_process
+    with only_writer(output) if main else contextlib.nullcontext():
+        if main:
+            _claim(output, recipe, options.resume)
+        processes().wait_for_everyone()
+        data = read_training_data(data_folder, recipe.data, recipe.holdout)
+        _check_languages(recipe, data)
+        yield data, Stages(output, options.reuse, options.say if main else lambda line: None)
+
+
+def _check_languages(recipe: Recipe, data: TrainingData) -> None:
     """Refuse languages that a generator's prompt has no name for, before hours of work."""
     if recipe.teacher is None or recipe.teacher.kind != "query-generator":
         return
@@ -158,7 +173,7 @@ def _export(recipe: Recipe, data: TrainingData, student: Done, done: Sequence[Do
         write_card(folder, Training(recipe, data, saved, done, recall, CUTOFF))
 
 
-def claim(output: Path, recipe: Recipe, resume: bool) -> None:
+def _claim(output: Path, recipe: Recipe, resume: bool) -> None:
     """Refuse a folder that holds another run, and mark it as this one's."""
     marker = output / "recipe.json"
     mine = recipe.model_dump_json(indent=2) + "\n"

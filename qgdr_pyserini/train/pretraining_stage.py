@@ -14,7 +14,7 @@ from qgdr_pyserini.train.losses.contrastive import contrastive_loss
 from qgdr_pyserini.train.pair_settings import PairSettings
 from qgdr_pyserini.train.pairs import pair_sources
 from qgdr_pyserini.train.recipe_settings import PretrainingSettings, StudentSettings
-from qgdr_pyserini.train.training import Log, Trained, TrainingSettings, check_finite, fit, training_arguments
+from qgdr_pyserini.train.training import Log, Trained, check_finite, fit, whole_batch_arguments
 
 
 class ContrastiveBag(Trained):
@@ -77,23 +77,9 @@ def train_bag(
         training.steps,
         seed,
     )
-    shared = TrainingSettings(
-        steps=training.steps,
-        learning_rate=training.learning_rate,
-        warmup_ratio=training.warmup_ratio,
-        save_steps=training.save_steps,
-    )
-    arguments = training_arguments(
-        shared,
-        seed,
-        folder,
-        per_device_train_batch_size=1,  # an item of the dataset is a whole batch
-        max_grad_norm=0.0,
-        dataloader_num_workers=1,
-    )
     trainer = Trainer(
         model=ContrastiveBag(bag, training.temperature),
-        args=arguments,
+        args=whole_batch_arguments(training, seed, folder),
         train_dataset=batches,
         data_collator=lambda batch: batch[0],
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from qgdr_pyserini.collection.tevatron import CandidateList
 
@@ -26,15 +26,29 @@ def take_share(rows: Sequence[CandidateList], share: float) -> list[CandidateLis
     list of CandidateList
         In the order given.
     """
+    kept = first_of_each_language(rows, lambda count: max(1, round(share * count)))
+    return [row for row in rows if row.query_id in kept]
+
+
+def first_of_each_language(rows: Iterable[CandidateList], number: Callable[[int], int]) -> set[str]:
+    """Choose queries of each language, the first by a digest of their ids.
+
+    Parameters
+    ----------
+    rows
+        Queries.
+    number
+        How many to choose of so many.
+
+    Returns
+    -------
+    set of str
+        Their ids.
+    """
     groups: dict[str, list[str]] = defaultdict(list)
     for row in rows:
         groups[row.lang].append(row.query_id)
-    kept = {
-        qid
-        for group in groups.values()
-        for qid in sorted(group, key=_digest)[: max(1, round(share * len(group)))]
-    }
-    return [row for row in rows if row.query_id in kept]
+    return {qid for group in groups.values() for qid in sorted(group, key=_digest)[: number(len(group))]}
 
 
 def _digest(query_id: str) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from qgdr_pyserini.collection.training_set import TrainingSet, read_training_set
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.train.holdout import article_is_held_out, split_by_article
 from qgdr_pyserini.train.recipe_settings import DataSettings
+from qgdr_pyserini.train.shares import first_of_each_language
 
 Corpus = Callable[[], Iterator[Passage]]
 """Starts the passages from the beginning; they need not fit into memory."""
@@ -144,11 +146,7 @@ def take_per_language(rows: Iterable[CandidateList], limit: int) -> list[Candida
     by_language: dict[str, list[CandidateList]] = defaultdict(list)
     for row in rows:
         by_language[row.lang].append(row)
-    kept = {
-        row.query_id
-        for group in by_language.values()
-        for row in sorted(group, key=lambda row: hashlib.sha256(row.query_id.encode()).digest())[:limit]
-    }
+    kept = first_of_each_language(itertools.chain(*by_language.values()), lambda count: limit)
     return [row for group in by_language.values() for row in group if row.query_id in kept]
 
 

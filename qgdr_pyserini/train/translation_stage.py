@@ -13,7 +13,7 @@ from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.train.losses.contrastive import contrastive_loss
 from qgdr_pyserini.train.pair_settings import PairSettings
 from qgdr_pyserini.train.pairs import pair_sources
-from qgdr_pyserini.train.training import Log, Trained, TrainingSettings, check_finite, fit, training_arguments
+from qgdr_pyserini.train.training import Log, Trained, check_finite, computing_in, fit, whole_batch_arguments
 from qgdr_pyserini.train.translation_batches import Chunk, TranslationBatches
 from qgdr_pyserini.train.translation_settings import TranslationSettings
 
@@ -129,7 +129,7 @@ def learn_translations(
     """
     pairs, training = settings
     contents = [row.contents for row in data.passages.values()]
-    with torch.autocast(english.device.type, torch.bfloat16, enabled=training.precision == "bf16"):
+    with computing_in(training.precision):
         passages = torch.from_numpy(english.encode_passages(contents))
     lengths = (english.config.query_max_length, english.config.passage_max_length)
     batches = TranslationBatches(
@@ -141,18 +141,9 @@ def learn_translations(
         training.steps,
         seed,
     )
-    shared = TrainingSettings(**training.model_dump(include=set(TrainingSettings.model_fields)))
-    arguments = training_arguments(
-        shared,
-        seed,
-        folder,
-        per_device_train_batch_size=1,  # an item of the dataset is a whole batch
-        max_grad_norm=0.0,
-        dataloader_num_workers=1,
-    )
     trainer = Trainer(
         model=TranslationStudent(student, english, passages, training),
-        args=arguments,
+        args=whole_batch_arguments(training, seed, folder),
         train_dataset=batches,
         data_collator=lambda batch: batch[0],
         optimizers=(_optimizer(student, training), None),

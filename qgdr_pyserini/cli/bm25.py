@@ -6,18 +6,14 @@ from pathlib import Path
 
 import click
 
+from qgdr_pyserini.cli.options import threads_option, topics_option
+
 
 @click.command()
 @click.option(
     "--corpus", required=True, metavar="PATH", help="JSON Lines file (.gz too), or a directory of them."
 )
-@click.option(
-    "--topics",
-    required=True,
-    multiple=True,
-    metavar="FILE",
-    help="Questions, topics.LANG.tsv, or a quoted pattern of such files; once for each.",
-)
+@topics_option
 @click.option("--output", required=True, metavar="DIR", help="Where run.TAG.LANG.txt goes.")
 @click.option(
     "--hits",
@@ -27,7 +23,7 @@ import click
     metavar="N",
     help="Passages a question.",
 )
-@click.option("--threads", type=click.IntRange(min=1), metavar="N", help="CPU threads.  [default: all cores]")
+@threads_option
 @click.option(
     "--language",
     default="en",

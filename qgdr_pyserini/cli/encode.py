@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from qgdr_pyserini.cli.options import device_option, encoder_option, threads_option
 from qgdr_pyserini.encode.options import INDEX_TYPES
 
 if TYPE_CHECKING:
@@ -20,9 +21,7 @@ if TYPE_CHECKING:
     help="JSON Lines (.gz too) or Parquet file, a directory of them or of a saved dataset, or hub:NAME.",
 )
 @click.option("--index", required=True, metavar="DIR", help="The index's directory.")
-@click.option(
-    "--encoder", default="qgdr", show_default=True, metavar="NAME|PATH", help="A shipped encoder or a folder."
-)
+@encoder_option
 @click.option(
     "--index-type",
     type=click.Choice(INDEX_TYPES),
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 @click.option(
     "--device", metavar="D", help="cpu, cuda, or several: cuda:0,cuda:1.  [default: a GPU where there is one]"
 )
-@click.option("--threads", type=click.IntRange(min=1), metavar="N", help="CPU threads.  [default: all cores]")
+@threads_option
 @click.option(
     "--max-length",
     type=click.IntRange(min=4),
@@ -125,11 +124,9 @@ def _tell(message: str) -> None:
 @click.command("encode-queries")
 @click.option("--topics", required=True, metavar="FILE", help="Questions, a line 'qid<TAB>question' each.")
 @click.option("--output", required=True, metavar="DIR", help="Directory for --encoded-queries.")
-@click.option(
-    "--encoder", default="qgdr", show_default=True, metavar="NAME|PATH", help="A shipped encoder or a folder."
-)
+@encoder_option
 @click.option("--index", metavar="DIR", help="Make sure that this index was made by the same encoder.")
-@click.option("--device", default="cpu", show_default=True, metavar="D", help="cpu, cuda, cuda:1, …")
+@device_option
 @click.option("--overwrite", is_flag=True, help="Replace what stands at the output.")
 def encode_queries(
     topics: str, output: str, encoder: str, index: str | None, device: str, overwrite: bool

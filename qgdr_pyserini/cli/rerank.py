@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from qgdr_pyserini.cli.steps import computing, teacher_option
+from qgdr_pyserini.cli.options import computing, teacher_option, topics_option
 
 
 @click.command()
@@ -15,13 +15,7 @@ from qgdr_pyserini.cli.steps import computing, teacher_option
     "--run", "runs", required=True, multiple=True, metavar="FILE",
     help="TREC run, or a quoted pattern of runs; once for each.",
 )  # fmt: skip
-@click.option(
-    "--topics",
-    required=True,
-    multiple=True,
-    metavar="FILE",
-    help="Questions, topics.LANG.tsv, or a quoted pattern of such files; once for each.",
-)
+@topics_option
 @click.option("--corpus", required=True, metavar="PATH", help="The passages that were searched.")
 @click.option("--output", required=True, metavar="FILE", help="TREC run to write; .gz too.")
 @click.option(

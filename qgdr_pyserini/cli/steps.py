@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from qgdr_pyserini.cli.options import computing, teacher_option
+
 _Command = Callable[..., Any]
 
 
@@ -17,38 +19,6 @@ def _files(command: _Command) -> _Command:
             command
         )
     return command
-
-
-def computing(command: _Command) -> _Command:
-    """Add the options of what computes with a teacher: --batch-size, --precision and --device."""
-    for option in (
-        click.option(
-            "--batch-size",
-            type=click.IntRange(min=1),
-            default=16,
-            show_default=True,
-            metavar="N",
-            help="Passages, or pairs, computed at a time.",
-        ),
-        click.option(
-            "--precision",
-            type=click.Choice(["fp32", "bf16"]),
-            default="fp32",
-            show_default=True,
-            help="Of the teacher. There is no fp16: mT5 overflows in it.",
-        ),
-        click.option("--device", default="cpu", show_default=True, metavar="D", help="cpu, cuda, cuda:1, …"),
-    ):
-        command = option(command)
-    return command
-
-
-teacher_option = click.option(
-    "--teacher",
-    required=True,
-    metavar="NAME|PATH",
-    help="A seq2seq model (query generator), or a sequence classifier (cross-encoder).",
-)
 
 
 @click.command()

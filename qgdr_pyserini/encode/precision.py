@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import warnings
 from typing import Any
 
@@ -10,12 +9,10 @@ import torch
 
 from qgdr_pyserini.encode.packing import PackedLinear, pack
 from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.model import precision as model_precision
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
-
-# Below this, what bf16 gains on a whole encoder does not pay for the digits it loses.
-_WORTHWHILE = 1.5
 
 
 def choose_precision(wanted: str, model: DualEncoder) -> tuple[str, str]:
@@ -50,31 +47,16 @@ def choose_precision(wanted: str, model: DualEncoder) -> tuple[str, str]:
     rates = {dtype: matrix_rate(dtype, model.device) for dtype in (torch.float32, torch.bfloat16)}
     gain = rates[torch.bfloat16] / rates[torch.float32]
     reason = f"bf16 matrix products are {gain:.1f} times as fast as fp32 here"
-    return ("bf16" if gain >= _WORTHWHILE else "fp32"), reason
+    return ("bf16" if gain >= model_precision.WORTHWHILE else "fp32"), reason
 
 
-def matrix_rate(dtype: torch.dtype, device: torch.device, rows: int = 1024, repeats: int = 8) -> float:
-    """Measure matrix products as a small encoder does them here, in floating-point operations a second.
-
-    The fastest of several, so that other work on the machine counts little.
-    """
-    inner, outer = 384, 1536
-    left = torch.ones(rows, inner, dtype=dtype, device=device)
-    product = _product(torch.nn.Linear(inner, outer, device=device), dtype)
-    fastest = float("inf")
-    with torch.inference_mode():
-        for _ in range(repeats):
-            started = time.perf_counter()
-            product(left)
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
-            fastest = min(fastest, time.perf_counter() - started)
-    return 2 * rows * inner * outer / fastest
+def matrix_rate(dtype: torch.dtype, device: torch.device) -> float:
+    """Measure matrix products as the encoding engine makes them, in floating-point operations a second."""
+    return model_precision.matrix_rate(dtype, device, _packed if device.type == "cpu" else None)
 
 
-def _product(linear: torch.nn.Linear, dtype: torch.dtype) -> torch.nn.Module:
-    on_cpu = linear.weight.device.type == "cpu"
-    return PackedLinear(linear, dtype, result=dtype) if on_cpu else linear.to(dtype)
+def _packed(linear: torch.nn.Linear, dtype: torch.dtype) -> torch.nn.Module:
+    return PackedLinear(linear, dtype, result=dtype)
 
 
 def set_precision(model: DualEncoder, precision: str) -> None:

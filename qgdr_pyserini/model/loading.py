@@ -6,7 +6,7 @@ import contextlib
 import difflib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import torch
 import transformers
@@ -21,10 +21,10 @@ from transformers import (
 )
 
 from qgdr_pyserini.errors import QgdrError, first_line
+from qgdr_pyserini.model.precision import Precision, resolve_precision
 from qgdr_pyserini.settings import Settings
 
 Module = TypeVar("Module", bound=torch.nn.Module)
-Precision = Literal["fp32", "bf16"]
 
 ENCODER_DECODER = "encoder-decoder"
 """The ``model_type`` of two models in one; that of a T5 or BART is its own."""
@@ -127,7 +127,7 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
 def place(module: Module, device: str, precision: Precision) -> Module:
     """Move a model to a device, in a precision; a device that is absent is a `QgdrError`."""
     try:
-        return module.to(torch.device(device), _DTYPES[precision])
+        return module.to(torch.device(device), _DTYPES[resolve_precision(precision, torch.device(device))])
     except (RuntimeError, AssertionError) as error:
         raise QgdrError(f"device {device!r} cannot be used ({first_line(error)})") from None
 

@@ -8,7 +8,8 @@ from transformers import AutoConfig
 
 from qgdr_pyserini.errors import QgdrError, first_line
 from qgdr_pyserini.model.cross_encoder import CrossEncoder
-from qgdr_pyserini.model.loading import ModelSource, Precision, place
+from qgdr_pyserini.model.loading import ModelSource, place
+from qgdr_pyserini.model.precision import Precision
 from qgdr_pyserini.model.query_generator import QueryGenerator
 
 TrainableTeacher = QueryGenerator | CrossEncoder

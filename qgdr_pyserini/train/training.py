@@ -8,7 +8,7 @@ import shutil
 import sys
 import time
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from accelerate import PartialState
@@ -18,6 +18,7 @@ from transformers.trainer_callback import PrinterCallback, TrainerCallback
 from transformers.trainer_utils import get_last_checkpoint
 
 from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.model.precision import Precision, resolve_precision
 from qgdr_pyserini.settings import Settings
 
 Log = list[dict[str, float]]
@@ -41,7 +42,8 @@ class TrainingSettings(Settings):
     learning_rate, warmup_ratio
         Peak, and share of the steps that it is risen to over; then it falls to zero linearly.
     precision
-        ``bf16`` computes in mixed precision; weights and optimizer stay in fp32.
+        ``bf16`` computes in mixed precision, weights and optimizer stay in fp32; ``auto`` is bf16 where
+        the device is faster in it.
     accumulation
         Batches that an update's examples are computed in, one after the other. In-batch negatives
         come from one such batch only.
@@ -53,7 +55,7 @@ class TrainingSettings(Settings):
     batch_size: int = Field(default=32, ge=1)
     learning_rate: float = Field(default=1e-5, gt=0)
     warmup_ratio: float = Field(default=0.1, ge=0, lt=1)
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Precision = "fp32"
     accumulation: int = Field(default=1, ge=1)
     save_steps: int = Field(default=500, ge=1)
 
@@ -103,7 +105,7 @@ def training_arguments(settings: TrainingSettings, seed: int, folder: Path, **mo
         "lr_scheduler_type": "linear",
         "warmup_steps": round(settings.warmup_ratio * settings.steps),
         "optim": "adamw_torch_fused",
-        "bf16": settings.precision == "bf16",
+        "bf16": _precision(settings.precision) == "bf16",
         "gradient_accumulation_steps": settings.accumulation,
         "save_steps": settings.save_steps,
         "save_total_limit": 2,
@@ -217,9 +219,14 @@ def processes() -> PartialState:
     return PartialState(cpu=not torch.cuda.is_available())
 
 
-def computing_in(precision: str) -> torch.autocast:
+def computing_in(precision: Precision) -> torch.autocast:
     """Return a context in which this process's device computes in ``fp32``, or mixed with ``bf16``."""
-    return torch.autocast(processes().device.type, torch.bfloat16, enabled=precision == "bf16")
+    enabled = _precision(precision) == "bf16"
+    return torch.autocast(processes().device.type, torch.bfloat16, enabled=enabled)
+
+
+def _precision(wanted: Precision) -> str:
+    return resolve_precision(wanted, processes().device)
 
 
 def check_finite(loss: torch.Tensor) -> torch.Tensor:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
+from qgdr_pyserini.model.precision import Precision
 from qgdr_pyserini.settings import Settings
 
 
@@ -26,7 +25,8 @@ class TranslationSettings(Settings):
     cosine
         Weight of one minus the cosine between a text's vector and that of its English.
     precision
-        ``bf16`` computes in mixed precision; weights and optimizer stay in fp32.
+        ``bf16`` computes in mixed precision, weights and optimizer stay in fp32; ``auto`` is bf16 where
+        the device is faster in it.
     save_steps
         Steps between checkpoints.
     """
@@ -37,5 +37,5 @@ class TranslationSettings(Settings):
     warmup_ratio: float = Field(default=0.05, ge=0, lt=1)
     temperature: float = Field(default=0.05, gt=0)
     cosine: float = Field(default=10.0, ge=0)
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Precision = "fp32"
     save_steps: int = Field(default=500, ge=1)

@@ -1,0 +1,57 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+_Command = Callable[..., Any]
+
+topics_option = click.option(
+    "--topics",
+    required=True,
+    multiple=True,
+    metavar="FILE",
+    help="Questions, topics.LANG.tsv, or a quoted pattern of such files; once for each.",
+)
+encoder_option = click.option(
+    "--encoder", default="qgdr", show_default=True, metavar="NAME|PATH", help="A shipped encoder or a folder."
+)
+threads_option = click.option(
+    "--threads", type=click.IntRange(min=1), metavar="N", help="CPU threads.  [default: all cores]"
+)
+device_option = click.option(
+    "--device", default="cpu", show_default=True, metavar="D", help="cpu, cuda, cuda:1, …"
+)
+teacher_option = click.option(
+    "--teacher",
+    required=True,
+    metavar="NAME|PATH",
+    help="A seq2seq model (query generator), or a sequence classifier (cross-encoder).",
+)
+
+
+def computing(command: _Command) -> _Command:
+    """Add the options of what computes with a teacher: --batch-size, --precision and --device."""
+    for option in (
+        click.option(
+            "--batch-size",
+            type=click.IntRange(min=1),
+            default=16,
+            show_default=True,
+            metavar="N",
+            help="Passages, or pairs, computed at a time.",
+        ),
+        click.option(
+            "--precision",
+            type=click.Choice(["auto", "fp32", "bf16"]),
+            default="fp32",
+            show_default=True,
+            help="Of the teacher; auto is bf16 where that is faster. There is no fp16: mT5 overflows in it.",
+        ),
+        device_option,
+    ):
+        command = option(command)
+    return command

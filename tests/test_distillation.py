@@ -1,5 +1,6 @@
 """The distillation stage: what it draws, its loss, that it learns, and that it resumes exactly."""
 
+import itertools
 import shutil
 
 import pytest
@@ -129,3 +130,45 @@ def test_a_loss_that_is_no_number_names_the_step(tiny_encoder, tmp_path):
     encoder.model.embeddings.word_embeddings.weight.data.fill_(torch.nan)
     with pytest.raises(QgdrError, match="distillation, step 0: the loss is no number; lower learning_rate"):
         distil(encoder, rows, [], SETTINGS, 3, tmp_path / "out")
+
+
+def test_queries_about_one_article_come_together_and_all_before_any_comes_again():
+    rows, _ = rows_and_generated()
+    articles = [
+        CandidateList(f"q{i}.{n}", f"{row.query} {n}", row.positives, row.negatives, "en")
+        for i, row in enumerate(rows)
+        for n in range(7)
+    ]
+    drawn = Examples(articles, {}, SamplerSettings(), Draw(3, 8, 14, seed=1, block=4))
+    titles = [example.candidates[0].passage.title for example in drawn]
+    assert sorted(example.query for example in list(drawn)[:56]) == sorted(row.query for row in articles)
+    # Seven queries an article in blocks of at most four: one of four and one of three.
+    for epoch in (titles[:56], titles[56:]):
+        changes = sum(a != b for a, b in itertools.pairwise(epoch))
+        assert changes <= 2 * len(WORDS) - 1
+    assert titles[:56] != titles[56:]
+    assert drawn[60] == drawn[60]
+
+
+def test_a_passage_of_several_queries_is_encoded_once(tiny_encoder):
+    rows, _ = rows_and_generated()
+    encoder = DualEncoder.from_pretrained(tiny_encoder)
+    examples = list(Examples(rows, {}, SamplerSettings(), Draw(len(WORDS), len(rows), 1, seed=1)))
+    batch = Collator(encoder, len(WORDS))(examples)
+    assert sum(len(part["input_ids"]) for part in batch["passages"]) == len(WORDS)
+    assert batch["places"].shape == (len(rows), len(WORDS))
+    order = [encoder.tokenizer.decode(ids) for part in batch["passages"] for ids in part["input_ids"]]
+    for i, example in enumerate(examples):
+        for j, item in enumerate(example.candidates):
+            assert " ".join(item.passage.title) in order[batch["places"][i, j]]
+
+
+def test_english_queries_are_put_into_other_languages_as_often_as_asked():
+    rows, _ = rows_and_generated()
+    foreign = CandidateList("f", "wo ist es?", rows[0].positives, rows[0].negatives, "de")
+    for share, least, most in ((0.0, 0, 0), (0.5, 20, 60), (1.0, 80, 80)):
+        draw = Draw(2, 9, 10, seed=1, switched=share)
+        drawn = Examples([*rows, foreign], {}, SamplerSettings(), draw, switch=lambda text, rng: text.upper())
+        switched = [example.query for example in drawn if example.query.isupper()]
+        assert least <= len(switched) <= most
+        assert all(query.startswith("WHERE") for query in switched)

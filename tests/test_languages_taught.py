@@ -74,9 +74,9 @@ def extended(english, tokenizer, data):
 
 def recipe(english_folder, *more):
     small = ("size=6000", "lines_per_language=200", "whole_words=20")
-    batches = [name for name, source in load_recipe("qgdr").pairs.sources if source.weight]
+    batches = [name for name, source in load_recipe("qgdr-start").pairs.sources if source.weight]
     return load_recipe(
-        "qgdr",
+        "qgdr-start",
         [
             f"student.english={english_folder}", "student.passage_max_length=48", "holdout=0.1",
             *(f"vocabulary.{setting}" for setting in small),
@@ -258,7 +258,7 @@ def test_eight_bits_on_disk_load_everywhere_in_single_precision(extended, tmp_pa
 
 
 def test_the_plan_names_the_stages():
-    plan = describe(load_recipe("qgdr"))
+    plan = describe(load_recipe("qgdr-start"))
     for stage in ("vocabulary", "extension", "translation"):
         assert f"| {stage} " in plan
 

@@ -330,3 +330,14 @@ def test_tied_weights_are_saved_once():
             self.second.weight = self.first.weight
 
     assert list(Tied().state_dict()) == ["first.weight"]
+
+
+def test_held_out_queries_are_searched_in_as_many_passages_as_asked(slice_folder):
+    everything, few = (read_training_data(slice_folder, DataSettings(pool=pool), 0.1) for pool in (0, 25))
+    own = {item.passage.docid for row in few.held_out for item in row.positives}
+    kept = [passage.docid for passage in few.pool()]
+    assert own
+    assert own <= set(kept)
+    assert len(kept) == len(own) + 25
+    assert len(list(everything.pool())) > len(kept)
+    assert few.digest == everything.digest

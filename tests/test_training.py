@@ -258,6 +258,12 @@ def test_the_comparison_differs_in_the_lines_that_matter():
             "teacher.sorce.checkpoint=x",
             "unknown key 'teacher.sorce'; did you mean 'source'",
         ),
+        ("qgdr", "distillation.kd=1.0", "'candidates' must be 2 or more where 'kd' or 'alpha' is above 0"),
+        (
+            "qgdr-xor-tydi",
+            "distillation.code_switched=0.5",
+            "'code_switched' needs 'pairs', and data of format 'training-set'",
+        ),
         ("qgdr-xor-tydi", "data.corpus=", "data: format 'tevatron' needs 'queries' and 'corpus'"),
     ],
 )

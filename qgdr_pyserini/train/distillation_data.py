@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,9 +17,16 @@ from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.train.language_sampler import LanguageSampler, SamplerSettings
 from qgdr_pyserini.train.losses.agreement import AgreementSettings, agreement
-from qgdr_pyserini.train.order import ShuffledOrder
+from qgdr_pyserini.train.order import BlockedOrder, ShuffledOrder
 from qgdr_pyserini.train.pair_settings import SourceSettings
 from qgdr_pyserini.train.pairs import Pair, PairSource, draw_batch
+
+Switch = Callable[[str, np.random.Generator], str]
+"""Puts an English text into a language of chance."""
+
+# Passages are padded in so many parts, the short ones with the short ones.
+_PARTS = 4
+_SMALLEST_PART = 16
 
 
 class Aligned(NamedTuple):
@@ -55,12 +63,18 @@ class Draw:
         Number of steps.
     seed
         Of all drawing.
+    block
+        The most queries about one article that come one after the other.
+    switched
+        How often an English query is put, word by word, into another language.
     """
 
     candidates: int
     batch_size: int
     steps: int
     seed: int
+    block: int = 1
+    switched: float = 0.0
 
 
 class Examples(torch.utils.data.Dataset[Example]):
@@ -80,6 +94,8 @@ class Examples(torch.utils.data.Dataset[Example]):
         Sizes and seed.
     scored
         Whether every candidate must have a score.
+    switch
+        Puts an English query into another language, for ``draw.switched`` of them.
     """
 
     def __init__(
@@ -90,15 +106,17 @@ class Examples(torch.utils.data.Dataset[Example]):
         draw: Draw,
         *,
         scored: bool = True,
+        switch: Switch | None = None,
     ) -> None:
-        self._rows = [row for row in rows if row.positives and row.negatives]
+        self._rows = [row for row in rows if row.positives and (row.negatives or draw.candidates == 1)]
         if not self._rows:
             raise QgdrError("distillation: no query has both a positive and a negative passage")
         for row in self._rows if scored else ():
             _check_scored(row)
         self._aligned = aligned
         self._draw = draw
-        self._order = ShuffledOrder(len(self._rows), draw.seed)
+        self._switch = switch
+        self._order = _order(self._rows, draw)
         by_language: dict[str, list[float]] = defaultdict(list)
         for query in (query for queries in aligned.values() for query in queries):
             by_language[query.language].append(query.agreement)
@@ -117,7 +135,12 @@ class Examples(torch.utils.data.Dataset[Example]):
         count = min(self._draw.candidates - 1, len(row.negatives))
         chosen = np.sort(rng.choice(len(row.negatives), count, replace=False))
         candidates = (row.positives[0], *(row.negatives[j] for j in chosen))
-        return Example(i, row.query, candidates, self._partner(row, i, rng))
+        return Example(i, self._worded(row, rng), candidates, self._partner(row, i, rng))
+
+    def _worded(self, row: CandidateList, rng: np.random.Generator) -> str:
+        if self._switch is None or row.lang != "en" or rng.random() >= self._draw.switched:
+            return row.query
+        return self._switch(row.query, rng)
 
     def _partner(self, row: CandidateList, i: int, rng: np.random.Generator) -> Aligned:
         by_language: dict[str, list[Aligned]] = defaultdict(list)
@@ -127,6 +150,12 @@ class Examples(torch.utils.data.Dataset[Example]):
             return Aligned(row.query, row.lang, 0.0)
         language = self._languages.draw(*divmod(i, self._draw.batch_size), by_language)
         return by_language[language][int(rng.integers(len(by_language[language])))]
+
+
+def _order(rows: Sequence[CandidateList], draw: Draw) -> ShuffledOrder:
+    if draw.block == 1:
+        return ShuffledOrder(len(rows), draw.seed)
+    return BlockedOrder([row.positives[0].passage.title for row in rows], draw.block, draw.seed)
 
 
 def align(
@@ -194,14 +223,14 @@ class Replay:
 
 
 class Collator:
-    """Puts examples into tensors, padded to one number of candidates.
+    """Puts examples into tensors; a passage that several queries have is there once.
 
     Parameters
     ----------
     encoder
         Whose tokenizer and lengths are used.
     candidates
-        Their number.
+        Their number; examples with fewer are padded.
     replay
         Draws pairs to go with each batch; None for none.
     """
@@ -216,22 +245,33 @@ class Collator:
         shape = (len(examples), self._candidates)
         mask, teacher = torch.zeros(shape, dtype=torch.bool), torch.zeros(shape)
         keys = torch.full(shape, -1)
-        texts: list[str] = []
+        passages, order = self._parts(examples)
+        places = torch.zeros(shape, dtype=torch.int64)
         for i, example in enumerate(examples):
             for j, item in enumerate(example.candidates):
                 mask[i, j], teacher[i, j] = True, item.score or 0.0
                 keys[i, j] = text_key(item.passage.docid)
-                texts.append(item.passage.contents)
+                places[i, j] = order[item.passage.docid]
         batch = {
             "queries": self._queries([example.query for example in examples]),
             "aligned": self._queries([example.aligned.text for example in examples]),
-            "passages": self._passages(texts),
+            "passages": passages,
+            "places": places,
             "agreement": torch.tensor([example.aligned.agreement for example in examples]),
             "teacher": teacher,
             "mask": mask,
             "keys": keys,
         }
         return batch if self._replay is None else batch | {"replay": self._pairs(examples[0].number)}
+
+    def _parts(self, examples: Sequence[Example]) -> tuple[list[dict[str, torch.Tensor]], dict[str, int]]:
+        """Tokenize each passage once, in parts of like lengths; tell where each docid stands."""
+        texts = {c.passage.docid: c.passage.contents for example in examples for c in example.candidates}
+        docids = sorted(texts, key=lambda docid: len(texts[docid]))
+        size = max(_SMALLEST_PART, math.ceil(len(docids) / _PARTS))
+        parts = [docids[start : start + size] for start in range(0, len(docids), size)]
+        tokenized = [self._passages([texts[docid] for docid in part]) for part in parts]
+        return tokenized, {docid: i for i, docid in enumerate(docids)}
 
     def _pairs(self, number: int) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor], torch.Tensor]:
         assert self._replay is not None

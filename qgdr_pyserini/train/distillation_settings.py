@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from qgdr_pyserini.settings import Settings
 from qgdr_pyserini.train.language_sampler import SamplerSettings
@@ -39,7 +41,15 @@ class DistillationSettings(TrainingSettings):
     Parameters
     ----------
     candidates
-        Passages for each query, its positive among them.
+        Passages for each query, its positive among them. With 1, nothing is mined: the other queries'
+        passages are the negatives, which is for the contrastive loss alone.
+    article_block
+        The most queries about passages of one title that stand side by side. Their passages are
+        encoded once and are hard negatives of each other, so a batch teaches several times as much in
+        the same time where articles have several passages with several queries each.
+    code_switched
+        How often an English query is put into another language word by word, through the lexicon and
+        the names of a training set.
     student_temperature, teacher_temperature
         τ_s and τ_t. The published 1 suits vectors of any length; unit vectors, whose inner
         products lie between -1 and 1, need a τ_s of some 0.05.
@@ -55,7 +65,9 @@ class DistillationSettings(TrainingSettings):
         Pairs of the pre-training, to keep what they taught; None for none.
     """
 
-    candidates: int = Field(default=16, ge=2)
+    candidates: int = Field(default=16, ge=1)
+    article_block: int = Field(default=1, ge=1)
+    code_switched: float = Field(default=0.0, ge=0, le=1)
     student_temperature: float = Field(default=1.0, gt=0)
     teacher_temperature: float = Field(default=1.0, gt=0)
     in_batch: bool = False
@@ -67,6 +79,12 @@ class DistillationSettings(TrainingSettings):
     agreement: AgreementSettings = AgreementSettings()
     sampler: SamplerSettings = SamplerSettings()
     replay: ReplaySettings | None = None
+
+    @model_validator(mode="after")
+    def _something_to_tell_apart(self) -> Self:
+        if self.candidates == 1 and (self.kd or self.alpha):
+            raise ValueError("'candidates' must be 2 or more where 'kd' or 'alpha' is above 0")
+        return self
 
 
 class WarmupSettings(DistillationSettings):

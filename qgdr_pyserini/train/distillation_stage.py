@@ -10,7 +10,7 @@ from transformers import Trainer
 
 from qgdr_pyserini.collection.tevatron import CandidateList
 from qgdr_pyserini.model.dual_encoder import DualEncoder
-from qgdr_pyserini.train.distillation_data import Collator, Draw, Examples, Replay, align
+from qgdr_pyserini.train.distillation_data import Collator, Draw, Examples, Replay, Switch, align
 from qgdr_pyserini.train.distillation_settings import DistillationSettings
 from qgdr_pyserini.train.gather import gather
 from qgdr_pyserini.train.losses.alignment import alignment_loss
@@ -32,7 +32,8 @@ class Distiller(Trained):
     def forward(
         self,
         queries: Features,
-        passages: Features,
+        passages: Sequence[Features],
+        places: torch.Tensor,
         teacher: torch.Tensor,
         mask: torch.Tensor,
         keys: torch.Tensor,
@@ -42,8 +43,8 @@ class Distiller(Trained):
     ) -> dict[str, torch.Tensor]:
         """Compute the loss of a batch."""
         settings = self._settings
-        q, encoded = self.encoder(queries), self.encoder(passages)
-        p = encoded.new_zeros(*mask.shape, encoded.shape[1]).masked_scatter(mask.unsqueeze(2), encoded)
+        q, encoded = self.encoder(queries), torch.cat([self.encoder(part) for part in passages])
+        p = encoded[places]
         loss = encoded.new_zeros(())
         if settings.kd:
             loss = loss + settings.kd * self._distillation(q, p, teacher, mask, keys)
@@ -86,6 +87,7 @@ def distil(
     folder: Path,
     *,
     replay: Replay | None = None,
+    switch: Switch | None = None,
     stage: str = "distillation",
 ) -> Log:
     """Train an encoder in place, going on from the last checkpoint in ``folder``.
@@ -106,6 +108,8 @@ def distil(
         For checkpoints and TensorBoard logs.
     replay
         Draws the pairs for ``settings.replay``.
+    switch
+        Puts English queries into other languages, for ``settings.code_switched``.
     stage
         Its name, for messages.
 
@@ -121,12 +125,13 @@ def distil(
         cannot be divided among the processes, the loss is no number, or memory runs out.
     """
     aligned = align(rows, generated, settings.agreement) if settings.alpha else {}
-    draw = Draw(settings.candidates, settings.batch_size, settings.steps, seed)
+    sizes = (settings.candidates, settings.batch_size, settings.steps, seed)
+    draw = Draw(*sizes, settings.article_block, settings.code_switched)
     scored = bool(settings.kd or settings.alpha)
     trainer = Trainer(
         model=Distiller(encoder, settings),
         args=training_arguments(settings, seed, folder),
-        train_dataset=Examples(rows, aligned, settings.sampler, draw, scored=scored),
+        train_dataset=Examples(rows, aligned, settings.sampler, draw, scored=scored, switch=switch),
         data_collator=Collator(encoder, settings.candidates, replay=replay if settings.replay else None),
     )
     log = fit(trainer, stage, folder)

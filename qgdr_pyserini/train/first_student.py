@@ -13,6 +13,7 @@ from qgdr_pyserini.model.loading import ModelSource, load_tokenizer
 from qgdr_pyserini.model.registry import find_encoder
 from qgdr_pyserini.train.embedding_start import extend_vocabulary
 from qgdr_pyserini.train.pretraining_stage import train_bag
+from qgdr_pyserini.train.recipe import recipe_names
 from qgdr_pyserini.train.recipe_settings import Recipe
 from qgdr_pyserini.train.stages import Done, Stages
 from qgdr_pyserini.train.teacher_stages import save_model
@@ -110,6 +111,8 @@ def _from_checkpoint(recipe: Recipe) -> tuple[dict[str, Any], list[str], Callabl
     try:
         known: Path | None = find_encoder(student.checkpoint)
     except QgdrError:
+        if student.checkpoint in recipe_names():
+            raise QgdrError(_untrained(student.checkpoint)) from None
         known = None  # any other transformer
 
     def start(folder: Path) -> dict[str, Any]:
@@ -123,6 +126,13 @@ def _from_checkpoint(recipe: Recipe) -> tuple[dict[str, Any], list[str], Callabl
 
     digest = DualEncoder.from_pretrained(known).fingerprint if known is not None else ""
     return student.model_dump(), [digest], start
+
+
+def _untrained(name: str) -> str:
+    return (
+        f"encoder {name!r} has a recipe here and no weights; train it with 'qgdr train {name}' "
+        "and pass --set student.checkpoint=DIR with its folder"
+    )
 
 
 def _config(recipe: Recipe) -> EncoderConfig:

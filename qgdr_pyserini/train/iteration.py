@@ -11,7 +11,8 @@ from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.collection.tevatron import CandidateList, write_candidates
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.query_generator import QueryGenerator
-from qgdr_pyserini.train.distillation_data import Replay
+from qgdr_pyserini.train.code_switching import CodeSwitcher
+from qgdr_pyserini.train.distillation_data import Replay, Switch
 from qgdr_pyserini.train.distillation_settings import DistillationSettings
 from qgdr_pyserini.train.distillation_stage import distil
 from qgdr_pyserini.train.measuring import recall_by_language, reranking_accuracy, score_with_student
@@ -81,6 +82,16 @@ class Iteration:
         values = {"queries": len(rows), **settings.model_dump()}
         return self._stages.run(f"{self._prefix}mine", values, [student, self._data.digest], work)
 
+    def take(self, mined: Done) -> Done:
+        """Take the iteration's queries from all those that its student has mined for already."""
+
+        def work(folder: Path) -> dict[str, Any]:
+            wanted = {row.query_id for row in self._data.distilled}
+            return {"queries": _write(folder, [row for row in read_rows(mined) if row.query_id in wanted])}
+
+        values = {"queries": len(self._data.distilled)}
+        return self._stages.run(f"{self._prefix}mine", values, [mined], work)
+
     def check_teacher(self, student: Done, teacher: TeacherAt) -> Done:
         """See how often student and teacher put the positives of held-out queries first."""
         recipe = self._recipe
@@ -100,9 +111,8 @@ class Iteration:
                 "student": reranking_accuracy(score_with_student(encoder, mined)),
             }
 
-        return self._stages.run(
-            f"{self._prefix}check-teacher", recipe.negatives, [student, teacher.stage], work
-        )
+        values = {"pool": recipe.data.pool, **recipe.negatives.model_dump()}
+        return self._stages.run(f"{self._prefix}check-teacher", values, [student, teacher.stage], work)
 
     def score(self, name: str, candidates: Done, teacher: TeacherAt) -> Done:
         """Let the teacher score all candidates."""
@@ -146,8 +156,13 @@ class Iteration:
         student: Done,
         rows: Done,
         generated: Done | None = None,
+        *,
+        last: bool = False,
     ) -> Done:
-        """Train the student on scored or bare candidates, and measure it on held-out queries."""
+        """Train the student on scored or bare candidates, and measure it on held-out queries.
+
+        The last student is measured when it is exported, and not here.
+        """
         recipe = self._recipe
 
         def work(folder: Path) -> dict[str, Any]:
@@ -163,6 +178,7 @@ class Iteration:
                 recipe.seed,
                 folder,
                 replay=self._replay(settings),
+                switch=self._switch(settings),
                 stage=f"{self._prefix}{name}",
             )
             save_model(encoder, folder)
@@ -170,11 +186,11 @@ class Iteration:
                 "log": log,
                 "queries": len(candidates),
                 "generated": len(written),
-                **self._measured(encoder),
+                **({} if last else self._measured(encoder)),
             }
 
         values = {"seed": recipe.seed, "margin": recipe.negatives.margin, **settings.model_dump()}
-        if settings.replay and recipe.pairs:
+        if (settings.replay or settings.code_switched) and recipe.pairs:
             values["pairs"] = recipe.pairs.model_dump()
         builds_on = [student, rows, *([generated] if generated else [])]
         return self._stages.run(f"{self._prefix}{name}", values, builds_on, work)
@@ -187,6 +203,12 @@ class Iteration:
         if settings.replay.sources:
             pairs = pairs.model_copy(update={"sources": settings.replay.sources})
         return Replay(pair_sources(self._data.pairs, pairs), size, self._recipe.seed)
+
+    def _switch(self, settings: DistillationSettings) -> Switch | None:
+        pairs, data = self._recipe.pairs, self._data.pairs
+        if not settings.code_switched or pairs is None or data is None:
+            return None
+        return CodeSwitcher([*data.lexicon, *data.names], pairs.lowest_switch_rate).switch
 
     def _measured(self, encoder: DualEncoder) -> dict[str, Any]:
         if not self._data.held_out or not processes().is_main_process:

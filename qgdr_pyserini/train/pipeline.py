@@ -131,10 +131,10 @@ def _check_languages(recipe: Recipe, data: TrainingData) -> None:
 def iterate(recipe: Recipe, data: TrainingData, student: Done, stages: Stages, bm25: Ranker | None) -> Done:
     """Warm the student up, train the teacher, and distil as often as the recipe says."""
     zero, first = Iteration(0, recipe, data, stages), recipe.negatives.first
-    needs_negatives = recipe.warmup or (recipe.teacher and recipe.teacher.ranking)
-    if needs_negatives:
+    mined: Done | None = None
+    if recipe.mines_first:
         mined = zero.mine(student, bm25 if first == "bm25" else None, given=first == "given")
-    if recipe.warmup:
+    if recipe.warmup and mined:
         student = zero.train_student("warmup", recipe.warmup, student, mined)
     teacher: TeacherAt | None = None
     if recipe.teacher:
@@ -143,24 +143,34 @@ def iterate(recipe: Recipe, data: TrainingData, student: Done, stages: Stages, b
         teacher = make_teacher(recipe.teacher, data, student, negatives, stages, seed)
     if recipe.distillation:
         for number in range(1, recipe.iterations + 1):
-            student = _iteration(Iteration(number, recipe, data, stages), recipe, data, student, teacher)
+            known = mined if number == 1 and recipe.mines_once else None
+            student = _iteration(number, recipe, data, student, teacher, known, stages)
     return student
 
 
 def _iteration(
-    iteration: Iteration, recipe: Recipe, data: TrainingData, student: Done, teacher: TeacherAt | None
+    number: int,
+    recipe: Recipe,
+    data: TrainingData,
+    student: Done,
+    teacher: TeacherAt | None,
+    mined: Done | None,
+    stages: Stages,
 ) -> Done:
-    settings = recipe.distillation
+    iteration, settings = Iteration(number, recipe, data, stages), recipe.distillation
     assert settings is not None
-    candidates = iteration.mine(student)
+    last = number == recipe.iterations
+    # With one candidate there is nothing to mine.
+    alone = settings.candidates == 1
+    candidates = iteration.take(mined) if mined else iteration.mine(student, given=alone)
     if teacher is None:
-        return iteration.train_student("distil", settings, student, candidates)
+        return iteration.train_student("distil", settings, student, candidates, last=last)
     if data.held_out:
         iteration.check_teacher(student, teacher)
     scored, generated = iteration.score("score", candidates, teacher), None
     if recipe.aligns:
         generated = iteration.score("score-generated", iteration.generate(candidates, teacher), teacher)
-    return iteration.train_student("distil", settings, student, scored, generated)
+    return iteration.train_student("distil", settings, student, scored, generated, last=last)
 
 
 def _export(recipe: Recipe, data: TrainingData, student: Done, done: Sequence[Done], target: Path) -> None:

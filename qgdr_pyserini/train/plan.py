@@ -87,7 +87,7 @@ class _Plan:
         """Go through the stages in their order."""
         recipe = self._recipe
         yield from self._start()
-        if recipe.warmup or (recipe.teacher and recipe.teacher.ranking):
+        if recipe.mines_first:
             yield self._mine("0-mine", recipe.negatives.first)
         if recipe.warmup:
             yield self._train_student("0-warmup", recipe.warmup)
@@ -135,7 +135,10 @@ class _Plan:
         recipe = self._recipe
         settings = recipe.distillation
         assert settings is not None
-        yield self._mine(f"{prefix}mine", "student")
+        if prefix == "1-" and recipe.mines_once:
+            yield Line(f"{prefix}mine", "those of 0-mine")
+        elif settings.candidates > 1:
+            yield self._mine(f"{prefix}mine", "student")
         if recipe.teacher:
             if recipe.holdout:
                 yield Line(f"{prefix}check-teacher", "teacher and student re-rank held-out queries")

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from qgdr_pyserini.model.cross_encoder import CrossEncoderSettings
 from qgdr_pyserini.model.loading import ModelSource
+from qgdr_pyserini.model.precision import Precision
 from qgdr_pyserini.model.query_generator import GeneratorSettings
 from qgdr_pyserini.settings import Settings
 from qgdr_pyserini.train.distillation_settings import DistillationSettings, WarmupSettings
@@ -40,6 +41,9 @@ class DataSettings(Settings):
     distilled_per_language
         As many of them are mined for, scored and distilled in the iterations; 0 takes all. Warm-up and
         teacher learn from the others, too.
+    pool
+        Held-out queries are searched in their own passages and so many others, the first by a digest
+        of their ids; 0 takes all. Without a GPU, encoding them all takes minutes each time.
     """
 
     format: Literal["training-set", "tevatron"] = "training-set"
@@ -48,6 +52,7 @@ class DataSettings(Settings):
     language: str = "en"
     limit_per_language: int = Field(default=0, ge=0)
     distilled_per_language: int = Field(default=0, ge=0)
+    pool: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
     def _files_are_named(self) -> Self:
@@ -166,7 +171,7 @@ class TeacherRecipe(Settings):
     translation: TextSettings | None = None
     generation: TextSettings | None = None
     ranking: RankingSettings | None = None
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Precision = "fp32"
     batch_size: int = Field(default=32, ge=1)
     seed: int | None = None
 
@@ -186,11 +191,12 @@ class MiningSettings(NegativeSettings):
         For the warm-up and the teacher: ``given`` in the data, ``bm25``, or the ``student``. The
         iterations search with the student of the one before.
     precision
-        Of the student while it searches or is measured; ``bf16`` is mixed precision.
+        Of the student while it searches or is measured; ``bf16`` is mixed precision, ``auto`` that
+        where it is faster.
     """
 
     first: Literal["given", "bm25", "student"] = "student"
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Precision = "fp32"
 
 
 class Recipe(Settings):
@@ -246,6 +252,16 @@ class Recipe(Settings):
         return self
 
     @property
+    def mines_first(self) -> bool:
+        """Whether negatives are mined before the iterations, for the warm-up or the teacher."""
+        return self.warmup is not None or (self.teacher is not None and self.teacher.ranking is not None)
+
+    @property
+    def mines_once(self) -> bool:
+        """Whether those negatives are also the first iteration's: its student has mined them."""
+        return self.mines_first and self.warmup is None and self.negatives.first == "student"
+
+    @property
     def aligns(self) -> bool:
         """Whether queries are generated and aligned."""
         return self.distillation is not None and self.distillation.alpha > 0
@@ -257,7 +273,9 @@ def _contradictions(recipe: Recipe) -> list[tuple[bool, str]]:
     training_set = recipe.data.format == "training-set"
     distillation, warmup, teacher = recipe.distillation, recipe.warmup, recipe.teacher
     taught = distillation is not None and (distillation.kd > 0 or distillation.alpha > 0)
-    replayed = any(group is not None and group.replay is not None for group in (warmup, distillation))
+    groups = [group for group in (warmup, distillation) if group is not None]
+    replayed = any(group.replay is not None for group in groups)
+    switched = any(group.code_switched for group in groups)
     return [
         (
             bag and not (recipe.vocabulary and recipe.pretraining and recipe.pairs),
@@ -288,6 +306,10 @@ def _contradictions(recipe: Recipe) -> list[tuple[bool, str]]:
         (
             replayed and not (recipe.pairs and training_set),
             "'replay' needs 'pairs', and data of format 'training-set'",
+        ),
+        (
+            switched and not (recipe.pairs and training_set),
+            "'code_switched' needs 'pairs', and data of format 'training-set'",
         ),
         (taught and teacher is None, "distillation with 'kd' or 'alpha' above 0 needs 'teacher'"),
         (

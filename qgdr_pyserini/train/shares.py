@@ -48,8 +48,11 @@ def first_of_each_language(rows: Iterable[CandidateList], number: Callable[[int]
     groups: dict[str, list[str]] = defaultdict(list)
     for row in rows:
         groups[row.lang].append(row.query_id)
-    return {qid for group in groups.values() for qid in sorted(group, key=_digest)[: number(len(group))]}
+    return {
+        qid for group in groups.values() for qid in sorted(group, key=place_by_digest)[: number(len(group))]
+    }
 
 
-def _digest(query_id: str) -> bytes:
-    return hashlib.sha256(query_id.encode()).digest()
+def place_by_digest(name: str) -> bytes:
+    """Return what ids are sorted by, for an order of chance that is the same everywhere."""
+    return hashlib.sha256(name.encode()).digest()

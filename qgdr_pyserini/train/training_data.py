@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import heapq
 import itertools
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,7 +17,7 @@ from qgdr_pyserini.collection.training_set import TrainingSet, read_training_set
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.train.holdout import article_is_held_out, split_by_article
 from qgdr_pyserini.train.recipe_settings import DataSettings
-from qgdr_pyserini.train.shares import first_of_each_language
+from qgdr_pyserini.train.shares import first_of_each_language, place_by_digest
 
 Corpus = Callable[[], Iterator[Passage]]
 """Starts the passages from the beginning; they need not fit into memory."""
@@ -37,7 +38,7 @@ class TrainingData:
     corpus
         Passages that negatives come from; without the articles held out.
     pool
-        Passages that held-out queries are searched in: all of them.
+        Passages that held-out queries are searched in: all of them, or as many as the recipe says.
     pairs
         The training set without the articles held out; None for other formats.
     sources
@@ -86,13 +87,23 @@ def read_training_data(folder: Path, settings: DataSettings, holdout: float) -> 
     rows = take_per_language(data.rows, settings.limit_per_language)
     if not rows:
         raise QgdrError(f"{folder}: no query with a passage is left to learn from")
-    selected = [settings.model_dump(exclude={"distilled_per_language"}), holdout]
+    selected = [settings.model_dump(exclude={"distilled_per_language", "pool"}), holdout]
     return dataclasses.replace(
         data,
         rows=rows,
         distilled=take_per_language(rows, settings.distilled_per_language),
+        pool=_smaller(data.pool, data.held_out, settings.pool),
         digest=hashlib.sha256(f"{data.files} {selected}".encode()).hexdigest()[:16],
     )
+
+
+def _smaller(pool: Corpus, held_out: Iterable[CandidateList], limit: int) -> Corpus:
+    if not limit:
+        return pool
+    needed = {item.passage.docid for row in held_out for item in row.positives}
+    others = (passage.docid for passage in pool() if passage.docid not in needed)
+    kept = needed.union(heapq.nsmallest(limit, others, key=place_by_digest))
+    return lambda: (passage for passage in pool() if passage.docid in kept)
 
 
 def _training_set(folder: Path, settings: DataSettings, holdout: float) -> TrainingData:

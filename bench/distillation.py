@@ -118,7 +118,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--data", required=True, metavar="DIR")
     parser.add_argument("--output", required=True, metavar="DIR", help="Folder for all runs.")
-    parser.add_argument("--start", default="qgdr", metavar="NAME|DIR", help="Encoder to start from.")
+    parser.add_argument("--start", default="qgdr-start", metavar="NAME|DIR", help="Encoder to start from.")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--recipes", nargs="+", default=list(RECIPES))
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="Of every recipe.")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import json
 
 import hub_layouts
 import numpy as np
@@ -20,7 +21,7 @@ from qgdr_pyserini.model.query_generator import QueryGenerator
 from qgdr_pyserini.model.teachers import load_teacher
 from qgdr_pyserini.train.model_size import source_size
 from qgdr_pyserini.train.shares import take_share
-from qgdr_pyserini.train.teacher_source import resolve_source
+from qgdr_pyserini.train.teacher_source import resolve_source, with_configuration
 from qgdr_pyserini.train.teacher_start import freeze_vectors, start_from_student
 
 LIKE_STUDENT = {"model_type": "student"}
@@ -161,3 +162,13 @@ def test_shares_are_balanced_over_languages_and_lie_within_each_other():
     assert counts == [[200, 40, 8], [50, 10, 2], [10, 2, 1], [2, 1, 1]]
     ids = [{row.query_id for row in kept} for kept in shares]
     assert all(small < large for large, small in itertools.pairwise(ids))
+
+
+def test_keys_of_other_versions_in_a_students_configuration_are_left_out(tmp_path):
+    file = tmp_path / "config.json"
+    theirs = {"model_type": "bert", "hidden_size": 12, "gradient_checkpointing": False, "bos_token_id": None}
+    file.write_text(json.dumps(theirs))
+    found = with_configuration({"model_type": "student", "num_hidden_layers": 3}, file)
+    assert found == {"model_type": "bert", "hidden_size": 12, "num_hidden_layers": 3}
+    both = with_configuration({"model_type": "encoder-decoder", "encoder": {"model_type": "student"}}, file)
+    assert both["encoder"] == {"model_type": "bert", "hidden_size": 12}

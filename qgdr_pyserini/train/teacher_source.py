@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+from transformers import AutoConfig
+
 from qgdr_pyserini.model.loading import ENCODER_DECODER, ModelSource
 from qgdr_pyserini.train.recipe_settings import STUDENT
 
 # A student's configuration also says what does not describe a teacher; ids are the tokenizer's.
-_NOT_SIZES = ("architectures", "dtype", "transformers_version", "is_decoder", "add_cross_attention")
+_NOT_SIZES = {"architectures", "dtype", "transformers_version", "is_decoder", "add_cross_attention"}
 
 
 def resolve_source(source: ModelSource, student: Path) -> ModelSource:
@@ -41,5 +43,7 @@ def with_configuration(values: dict[str, Any], file: Path) -> dict[str, Any]:
     if kind != STUDENT:
         return values
     theirs = json.loads(file.read_text(encoding="utf-8"))
-    kept = {k: v for k, v in theirs.items() if k not in _NOT_SIZES and not k.endswith("_token_id")}
+    # Other versions of transformers wrote keys that this one does not know.
+    known = AutoConfig.for_model(theirs["model_type"]).to_dict().keys() - _NOT_SIZES
+    kept = {k: v for k, v in theirs.items() if k in known and not k.endswith("_token_id")}
     return {**kept, **values, "model_type": theirs["model_type"]}

@@ -11,9 +11,11 @@ from safetensors.torch import load_file
 
 from qgdr_pyserini.collection.training_set import Translation, read_training_set
 from qgdr_pyserini.errors import InputError, QgdrError
+from qgdr_pyserini.model import precision
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.train.batches import BagBatches, BagTokenizer
 from qgdr_pyserini.train.code_switching import CodeSwitcher
+from qgdr_pyserini.train.first_student import first_student
 from qgdr_pyserini.train.holdout import split_by_article
 from qgdr_pyserini.train.losses.contrastive import contrastive_loss
 from qgdr_pyserini.train.pair_settings import SourceSettings
@@ -21,7 +23,8 @@ from qgdr_pyserini.train.pairs import ByLanguage, CropPairs, QueryPairs, Transla
 from qgdr_pyserini.train.pipeline import RunOptions, train_encoder
 from qgdr_pyserini.train.plan import describe
 from qgdr_pyserini.train.recipe import load_recipe, recipe_names
-from qgdr_pyserini.train.training import last_checkpoint
+from qgdr_pyserini.train.stages import Stages
+from qgdr_pyserini.train.training import TrainingSettings, last_checkpoint, training_arguments
 
 RIVERS = ["Danube", "Rhine", "Elbe", "Volga", "Tagus", "Loire", "Seine", "Rhone", "Ebro", "Po"]
 TINY = (
@@ -336,3 +339,19 @@ def test_pretraining_resumes_to_the_same_weights(training_folder, tmp_path):
     other = load_recipe("qgdr-bag", [*TINY, "pretraining.steps=13"])
     with pytest.raises(QgdrError, match=r"pretraining.steps: 12 there, 13 here"):
         train_encoder(other, training_folder, tmp_path / "stopped", RunOptions(resume=True))
+
+
+def test_an_encoder_without_weights_is_named(tmp_path):
+    recipe = load_recipe("qgdr", ["student.checkpoint=qgdr-bag"])
+    with pytest.raises(QgdrError, match="'qgdr-bag' has a recipe here and no weights; train it with"):
+        first_student(recipe, None, Stages(tmp_path, (), print))
+
+
+@pytest.mark.parametrize(("gain", "chosen"), [(0.02, "fp32"), (1.4, "fp32"), (1.5, "bf16"), (8.0, "bf16")])
+def test_bf16_is_chosen_where_it_is_faster(monkeypatch, tmp_path, gain, chosen):
+    monkeypatch.setattr(precision, "_gain", lambda device: gain)
+    cpu = torch.device("cpu")
+    assert precision.resolve_precision("auto", cpu) == chosen
+    assert precision.resolve_precision("bf16", cpu) == "bf16"
+    arguments = training_arguments(TrainingSettings(steps=1, precision="auto"), 1, tmp_path)
+    assert arguments.bf16 == (chosen == "bf16")

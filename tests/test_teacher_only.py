@@ -2,12 +2,14 @@
 
 import gzip
 import json
+from collections import Counter
 
 import pytest
 from click.testing import CliRunner
 
 from qgdr_pyserini.cli.main import main
 from qgdr_pyserini.collection.corpus import read_corpus
+from qgdr_pyserini.collection.tevatron import read_candidates
 from qgdr_pyserini.collection.topics import read_topics
 from qgdr_pyserini.evaluate.languages import language_of
 from qgdr_pyserini.evaluate.trec import read_qrels, read_run
@@ -171,3 +173,30 @@ def test_a_recipe_without_a_teacher_has_none_to_stop_at(data, tmp_path):
         2,
         "Error: recipe qgdr-contrastive: trains no teacher; leave --teacher-only out\n",
     )
+
+
+def test_negatives_that_the_first_student_mined_are_not_mined_again(recipe, data, tmp_path):
+    text = recipe.read_text()
+    recipe.write_text(text.replace("[negatives]", "[data]\ndistilled_per_language = 6\n\n[negatives]", 1))
+    done = qgdr("train", recipe, "--data", data, "--output", tmp_path / "run")
+    assert done.exit_code == 0, done.output
+    first, second = (
+        list(read_candidates(tmp_path / "run" / stage / "mined.jsonl.gz")) for stage in ("0-mine", "1-mine")
+    )
+    chosen = {row.query_id for row in second}
+    assert second == [row for row in first if row.query_id in chosen]
+    assert Counter(row.lang for row in second) == {"de": 6, "en": 6}
+    assert "those of 0-mine" in qgdr("train", recipe, "--dry-run").output
+
+
+@pytest.mark.parametrize("recipe", ["cross-encoder"], indirect=True)
+def test_batches_by_article_need_no_mining_and_no_teacher(recipe, data, tmp_path):
+    head = recipe.read_text().split("[teacher]")[0]
+    settings = ("steps = 4", "batch_size = 8", "candidates = 1", "article_block = 4")
+    losses = ("kd = 0.0", "alpha = 0.0", "beta = 1.0")
+    recipe.write_text("\n".join([f"{head}[distillation]", *settings, *losses]))
+    done = qgdr("train", recipe, "--data", data, "--output", tmp_path / "run")
+    assert done.exit_code == 0, done.output
+    assert not any(row.negatives for row in read_candidates(tmp_path / "run" / "1-mine" / "mined.jsonl.gz"))
+    assert "1-mine" not in qgdr("train", recipe, "--dry-run").output
+    assert (tmp_path / "run" / "encoder" / "README.md").is_file()

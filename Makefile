@@ -26,7 +26,7 @@ test-pyserini2:
 	@echo "=== SKIPPED: NOTHING WAS TESTED WITH PYSERINI 2.x: no Python 3.12 is here; set PYTHON312= ===" >&2
 else
 test-pyserini2: $(READY312)
-	$(LIMIT) 15m $(BIN312)/python -m pytest $(PLUGIN_TESTS)
+	$(LIMIT) 30m $(BIN312)/python -m pytest $(PLUGIN_TESTS)
 endif
 
 lint: $(READY)

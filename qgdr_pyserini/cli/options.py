@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-_Command = Callable[..., Any]
+Command = Callable[..., Any]
+"""A command, or what is about to be one."""
 
 topics_option = click.option(
     "--topics",
@@ -33,7 +34,7 @@ teacher_option = click.option(
 )
 
 
-def computing(command: _Command) -> _Command:
+def computing(command: Command) -> Command:
     """Add the options of what computes with a teacher: --batch-size, --precision and --device."""
     for option in (
         click.option(

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import click
 
-from qgdr_pyserini.cli.options import computing, teacher_option
-
-_Command = Callable[..., Any]
+from qgdr_pyserini.cli.options import Command, computing, teacher_option
 
 
-def _files(command: _Command) -> _Command:
+def _files(command: Command) -> Command:
     for name, what in (("--output", "File to write."), ("--input", "Queries with their passages.")):
         help_text = f"{what} Tevatron JSON Lines; .gz too."
         command = click.option(name, name[2:] + "_file", required=True, metavar="FILE", help=help_text)(

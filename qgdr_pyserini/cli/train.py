@@ -46,7 +46,7 @@ def train(
     \b
     Example:
       qgdr train qgdr --data data/train --output work/qgdr
-      qgdr train qgdr --data data/train --output work/try --set translation.steps=500
+      qgdr train qgdr --data data/train --output work/try --set distillation.steps=50
       qgdr train qgdr-generator --data data/train --output work/generator --teacher-only
       qgdr train qgdr-xor-tydi --dry-run
     """

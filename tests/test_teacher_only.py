@@ -200,3 +200,8 @@ def test_batches_by_article_need_no_mining_and_no_teacher(recipe, data, tmp_path
     assert not any(row.negatives for row in read_candidates(tmp_path / "run" / "1-mine" / "mined.jsonl.gz"))
     assert "1-mine" not in qgdr("train", recipe, "--dry-run").output
     assert (tmp_path / "run" / "encoder" / "README.md").is_file()
+    # Rows that were not mined do not stand for rows that are.
+    other = ("--output", tmp_path / "other", "--reuse", tmp_path / "run")
+    done = qgdr("train", recipe, "--data", data, *other, "--set", "distillation.candidates=3")
+    assert done.exit_code == 0, done.output
+    assert all(row.negatives for row in read_candidates(tmp_path / "other" / "1-mine" / "mined.jsonl.gz"))

@@ -79,7 +79,7 @@ class Iteration:
                     found = _retrieve(student.model, rows, corpus, settings.depth, folder)
             return {"queries": _write(folder, mine_negatives(rows, *found, settings))}
 
-        values = {"queries": len(rows), **settings.model_dump()}
+        values = {"queries": len(rows), "given": given, **settings.model_dump()}
         return self._stages.run(f"{self._prefix}mine", values, [student, self._data.digest], work)
 
     def take(self, mined: Done) -> Done:

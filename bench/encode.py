@@ -17,6 +17,7 @@ ten nearest passages that is the same as by pyserini.encode's vectors.
 from __future__ import annotations
 
 import argparse
+import functools
 import gzip
 import itertools
 import json
@@ -26,6 +27,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -136,14 +138,14 @@ def ours(model: Path, corpus: Path, output: Path, precision: str) -> list[str]:
     return [sys.executable, "-c", start, *places.split(), "--device", "cpu", "--precision", precision]
 
 
-COMMANDS: dict[str, Any] = {
+COMMANDS: dict[str, Callable[[Path, Path, Path], list[str]]] = {
     "pyserini.encode": stock,
-    "sentence-transformers fp32": lambda *paths: sentence_transformers(*paths, "float32"),
-    "sentence-transformers bf16": lambda *paths: sentence_transformers(*paths, "bfloat16"),
-    "qgdr fp32": lambda *paths: ours(*paths, "fp32"),
-    "qgdr bf16": lambda *paths: ours(*paths, "bf16"),
-    "qgdr int8": lambda *paths: ours(*paths, "int8"),
-    "qgdr auto": lambda *paths: ours(*paths, "auto"),
+    "sentence-transformers fp32": functools.partial(sentence_transformers, dtype="float32"),
+    "sentence-transformers bf16": functools.partial(sentence_transformers, dtype="bfloat16"),
+    "qgdr fp32": functools.partial(ours, precision="fp32"),
+    "qgdr bf16": functools.partial(ours, precision="bf16"),
+    "qgdr int8": functools.partial(ours, precision="int8"),
+    "qgdr auto": functools.partial(ours, precision="auto"),
 }
 
 

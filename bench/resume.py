@@ -60,7 +60,7 @@ def encode(corpus: Path, index: Path, encoder: str, answer: Any = None, assemble
 
     unfinished.Unfinished.resume = timed  # type: ignore[method-assign,assignment]
     if not assemble:
-        corpus_encoder.write_index = lambda kind, vectors, path: path.touch()
+        corpus_encoder.write_index = lambda kind, vectors, path: path.touch()  # type: ignore[attr-defined]
     done = corpus_encoder.encode_corpus(corpus, index, encoder, resume=True, options=options)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     if answer is not None:

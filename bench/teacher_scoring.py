@@ -26,7 +26,7 @@ from typing import Any
 LANGUAGES = ("ar", "de", "ru", "zh")
 QUERIES, BATCH = 8, 16
 # Passages encoded at a time, and megabytes for caches and for logits; more pays on a GPU, not on two cores.
-BUDGET = {"batch_size": 8, "memory_mb": 16}
+BATCH_SIZE, MEMORY_MB = 8, 16
 # Layers, dimension, feed-forward, heads, vocabulary.
 SHAPES = {
     "from-scratch": (6, 256, 1024, 4, 32_000),
@@ -94,7 +94,9 @@ def _measure(arguments: argparse.Namespace) -> None:
         texts = [*(q.text for q in queries), *(p.text for p in passages)]
         _generator(arguments.shapes[0], texts).save_pretrained(arguments.model)
         return
-    generator = QueryGenerator.load(ModelSource(checkpoint=arguments.model), **BUDGET)
+    generator = QueryGenerator.load(
+        ModelSource(checkpoint=arguments.model), batch_size=BATCH_SIZE, memory_mb=MEMORY_MB
+    )
     METHODS[arguments.method](generator, queries[:1], passages[:1])  # what happens only once
     start, start_cpu = time.perf_counter(), time.process_time()
     scores = METHODS[arguments.method](generator, queries, passages)

@@ -50,9 +50,10 @@ def choose_precision(wanted: str, model: DualEncoder) -> tuple[str, str]:
     return ("bf16" if gain >= model_precision.WORTHWHILE else "fp32"), reason
 
 
-def matrix_rate(dtype: torch.dtype, device: torch.device) -> float:
+def matrix_rate(dtype: torch.dtype, device: torch.device, *, rows: int = 1024, repeats: int = 8) -> float:
     """Measure matrix products as the encoding engine makes them, in floating-point operations a second."""
-    return model_precision.matrix_rate(dtype, device, _packed if device.type == "cpu" else None)
+    product = _packed if device.type == "cpu" else None
+    return model_precision.matrix_rate(dtype, device, product, rows=rows, repeats=repeats)
 
 
 def _packed(linear: torch.nn.Linear, dtype: torch.dtype) -> torch.nn.Module:

@@ -15,7 +15,7 @@ from qgdr_pyserini.encode.computing import WindowEncoder
 from qgdr_pyserini.encode.corpus_encoder import encode_corpus
 from qgdr_pyserini.encode.options import EncodingOptions
 from qgdr_pyserini.encode.packing import pack
-from qgdr_pyserini.encode.precision import choose_precision, set_precision
+from qgdr_pyserini.encode.precision import choose_precision, lay_out, set_precision
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from tests.test_encode_corpus import passage
@@ -221,3 +221,14 @@ def test_devices_that_cannot_be_used(device, message, tiny_encoder, tmp_path):
         encode_corpus(
             tmp_path / "corpus.jsonl", tmp_path / "i", str(tiny_encoder), options=EncodingOptions(device)
         )
+
+
+def test_an_encoder_laid_out_keeps_its_vectors_its_fingerprint_and_its_exactness(tiny_encoder):
+    plain = DualEncoder.from_pretrained(tiny_encoder)
+    fast = lay_out(DualEncoder.from_pretrained(tiny_encoder))
+    queries = ["town 3?", "", "中国 在", "a" * 300, *(f"passage {i} {'near ' * i}" for i in range(20))]
+    batch = fast.encode_queries(queries)
+    assert fast.fingerprint == plain.fingerprint
+    np.testing.assert_allclose(batch, plain.encode_queries(queries), atol=1e-6)
+    alone = np.concatenate([fast.encode_queries([query]) for query in queries])
+    np.testing.assert_array_equal(batch, alone)

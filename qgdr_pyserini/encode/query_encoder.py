@@ -9,6 +9,7 @@ import pandas as pd
 
 from qgdr_pyserini.collection.topics import read_topics
 from qgdr_pyserini.encode.compatibility import refuse_mismatch
+from qgdr_pyserini.encode.precision import lay_out
 from qgdr_pyserini.files import atomic_directory
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.registry import DEFAULT_ENCODER, find_encoder
@@ -58,7 +59,7 @@ def encode_queries(
     model = DualEncoder.from_pretrained(folder, device=device)
     if index is not None:
         refuse_mismatch(index, folder.resolve().name, model.fingerprint)
-    vectors = model.encode_queries(list(queries.values()))
+    vectors = lay_out(model).encode_queries(list(queries.values()))
     # Pyserini looks a query's vector up by its text.
     table = pd.DataFrame({"id": list(queries), "text": list(queries.values()), "embedding": list(vectors)})
     with atomic_directory(output, overwrite=overwrite) as work:

@@ -151,11 +151,12 @@ class QgdrDocumentEncoder(DocumentEncoder):  # type: ignore[misc]
 
 def load_encoder(name: str, device: str) -> DualEncoder:
     """Load the encoder that ``name`` means; a wrong one is one line under a Pyserini command."""
+    from qgdr_pyserini.encode.precision import lay_out
     from qgdr_pyserini.model.dual_encoder import DualEncoder
     from qgdr_pyserini.model.registry import find_encoder
 
     with one_line_errors():
-        return DualEncoder.from_pretrained(find_encoder(name), device=device)
+        return lay_out(DualEncoder.from_pretrained(find_encoder(name), device=device))
 
 
 def _shorter(wanted: int | None, own: int) -> int:

@@ -115,6 +115,18 @@ def test_the_student_learns_and_resumes_to_the_same_weights(tiny_encoder, tmp_pa
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
+def test_in_bf16_on_a_cpu_attention_is_plain_and_nothing_of_it_is_saved(tiny_encoder, tmp_path):
+    rows, generated = rows_and_generated()
+    for precision, attention in (("bf16", "eager"), ("fp32", "sdpa")):
+        encoder = DualEncoder.from_pretrained(tiny_encoder)
+        settings = SETTINGS.model_copy(update={"precision": precision, "steps": 2, "save_steps": 2})
+        distil(encoder, rows, generated, settings, 3, tmp_path / precision)
+        if not torch.cuda.is_available():
+            assert encoder.model.config._attn_implementation == attention
+        encoder.save_pretrained(tmp_path / f"{precision}.encoder")
+        assert "eager" not in (tmp_path / f"{precision}.encoder" / "config.json").read_text()
+
+
 def test_what_was_not_scored_is_named(tiny_encoder, tmp_path):
     encoder = DualEncoder.from_pretrained(tiny_encoder)
     bare = CandidateList("q9", "x", (Candidate(PASSAGES[0]),), (Candidate(PASSAGES[1]),))

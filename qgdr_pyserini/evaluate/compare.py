@@ -96,9 +96,11 @@ def compare(
     coverage = tuple(_coverage(system, gold, known, gold_file) for system in systems)
     for family in families:
         scores = np.array([_score(family, system, qrels, answered) for system in systems])
-        results |= summarise(scores.transpose(2, 1, 0), _rows(family.groups), family.metrics, names, baseline)
+        results |= summarise(
+            scores.transpose(2, 1, 0), language_rows(family.groups), family.metrics, names, baseline
+        )
         by_query |= _by_query(family, names, scores)
-    rows = {metric: len(_rows(family.groups)) for family in families for metric in family.metrics}
+    rows = {metric: len(language_rows(family.groups)) for family in families for metric in family.metrics}
     return Comparison(
         qrels=qrels_file if judged else None,
         answers=answered.file if answered and any(map(is_answer_metric, metrics)) else None,
@@ -199,8 +201,14 @@ def _coverage(system: System, gold: Sequence[str], known: set[str], gold_file: s
     return Coverage(system.name, system.files, missing, unjudged)
 
 
-def _rows(groups: Mapping[str, Sequence[str]]) -> dict[str, slice]:
-    """Where each language's queries lie among all; several languages are followed by `ALL_QUERIES`."""
+def language_rows(groups: Mapping[str, Sequence[str]]) -> dict[str, slice]:
+    """Tell where each language's queries lie among all; several are followed by `ALL_QUERIES`.
+
+    Examples
+    --------
+    >>> language_rows({"de": ["a", "b"], "es": ["c"]})
+    {'de': slice(0, 2, None), 'es': slice(2, 3, None), 'all queries': slice(0, 3, None)}
+    """
     rows: dict[str, slice] = {}
     start = 0
     for name, group in groups.items():

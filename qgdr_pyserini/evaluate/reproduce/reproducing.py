@@ -20,6 +20,7 @@ from qgdr_pyserini.evaluate.reproduce.reproduction import (
     write_results,
 )
 from qgdr_pyserini.evaluate.reproduce.scoring import Row, compare_scores, find_faults, score_folder
+from qgdr_pyserini.evaluate.reproduce.table_report import write_table_report
 from qgdr_pyserini.lock import only_writer
 
 Say = Callable[[str], object]
@@ -87,6 +88,8 @@ def update(folder: Path, data: str | None, say: Say, work: Path | None = None) -
     write_results(folder, scores, checksums)
     if reproduction.curves is not None:
         return write_curve_report(reproduction, reproduction.curves, folder)
+    if reproduction.table is not None:
+        return write_table_report(reproduction, reproduction.table, folder)
     return run_comparison(_request(reproduction, folder))[1]
 
 

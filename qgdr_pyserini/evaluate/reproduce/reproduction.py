@@ -16,6 +16,7 @@ from qgdr_pyserini.errors import InputError
 from qgdr_pyserini.evaluate.fusion import BY_RANK, BY_SCORE
 from qgdr_pyserini.evaluate.metrics import check_metrics
 from qgdr_pyserini.evaluate.reproduce.curve_settings import CurveSettings
+from qgdr_pyserini.evaluate.reproduce.table_settings import TableSettings
 from qgdr_pyserini.evaluate.reproduce.varying import expand
 from qgdr_pyserini.files import atomic_text
 from qgdr_pyserini.settings import Settings
@@ -84,6 +85,8 @@ class Reproduction(Settings):
         combination) makes a system.
     curves
         A figure of a score as one of these values changes, in place of the usual report.
+    table
+        A table of systems that were made once for each of these values, in place of the usual report.
     fuse
         Systems fused from others, by name.
     expected
@@ -104,6 +107,7 @@ class Reproduction(Settings):
     found_only: bool = False
     vary: dict[str, list[str]] = Field(default_factory=dict)
     curves: CurveSettings | None = None
+    table: TableSettings | None = None
     fuse: dict[str, FuseSettings] = Field(default_factory=dict)
     expected: Scores = Field(default_factory=dict)
     checksums: dict[str, str] = Field(default_factory=dict)
@@ -148,6 +152,7 @@ def read_reproduction(folder: str | os.PathLike[str]) -> Reproduction:
         raise InputError(f"cannot be read ({error.strerror})", path) from None
     found = Reproduction.checked(values, path)
     _check_curves(found, path)
+    _check_table(found, path)
     found = found.model_copy(update={"commands": expand(found.commands, found.vary)})
     _check_names(found, path)
     return found
@@ -197,3 +202,20 @@ def _check_curves(found: Reproduction, path: Path) -> None:
     for system in (system for panel in curves.panels.values() for system in panel.values()):
         if system not in found.commands:
             raise InputError(f"curves: there are no commands for {system!r}", path)
+
+
+def _check_table(found: Reproduction, path: Path) -> None:
+    table = found.table
+    if table is None:
+        return
+    if found.curves is not None:
+        raise InputError("'table' and 'curves' are two reports; give one", path)
+    if table.spread not in found.vary:
+        raise InputError(f"table: {table.spread!r} is no name in 'vary'", path)
+    if table.baseline not in table.rows:
+        raise InputError(f"table: baseline {table.baseline!r} is none of its rows", path)
+    for system in table.rows.values():
+        if system not in found.commands:
+            raise InputError(f"table: there are no commands for {system!r}", path)
+    if not found.by_language or found.found_only:
+        raise InputError("table: its columns are languages; take out 'by_language' and 'found_only'", path)

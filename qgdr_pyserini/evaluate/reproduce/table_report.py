@@ -1,0 +1,138 @@
+"""The report of a reproduction with a table: Markdown and JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from qgdr_pyserini.evaluate.bootstrap import CONFIDENCE, RESAMPLES
+from qgdr_pyserini.evaluate.report import JSON, MARKDOWN
+from qgdr_pyserini.evaluate.reproduce.reproduction import MEAN, Reproduction
+from qgdr_pyserini.evaluate.reproduce.table_scores import Cell, Table, score_table
+from qgdr_pyserini.evaluate.reproduce.table_settings import TableSettings
+from qgdr_pyserini.evaluate.tables import p_text
+from qgdr_pyserini.files import atomic_text
+
+_FORMAT = "qgdr-table/1"
+
+
+def write_table_report(reproduction: Reproduction, settings: TableSettings, folder: Path) -> list[Path]:
+    """Score the kept runs in a folder and write ``report.md`` and ``report.json`` beside them.
+
+    Parameters
+    ----------
+    reproduction, settings
+        What ``reproduce.toml`` says.
+    folder
+        Where it lies.
+
+    Returns
+    -------
+    list of Path
+        The files.
+    """
+    tables = score_table(reproduction, settings, folder)
+    with atomic_text(folder / MARKDOWN) as file:
+        file.write("\n".join(_markdown(reproduction, settings, tables)) + "\n")
+    with atomic_text(folder / JSON) as file:
+        json.dump(_object(reproduction, settings, tables), file, ensure_ascii=False, indent=1)
+        file.write("\n")
+    return [folder / MARKDOWN, folder / JSON]
+
+
+def _markdown(reproduction: Reproduction, settings: TableSettings, tables: dict[str, Table]) -> Iterator[str]:
+    yield from (f"# {reproduction.about}", "", _explanation(reproduction, settings), "")
+    for metric, table in tables.items():
+        yield from (f"## {metric}", "", *_scores(table, settings.baseline), "")
+        yield from (f"### Differences from {settings.baseline}", "", *_differences(table), "")
+
+
+def _explanation(reproduction: Reproduction, settings: TableSettings) -> str:
+    repeats = reproduction.vary[settings.spread]
+    counted = f" of {', '.join(reproduction.mean_of)}" if reproduction.mean_of else ""
+    return " ".join(
+        (
+            f"Mean ± standard deviation of {len(repeats)} runs ({settings.spread} {', '.join(repeats)});",
+            f"rows without ± were made once. The mean is that{counted}.",
+            f"↑ better, ↓ worse than {settings.baseline}: \\* p < 0.05, \\*\\* p < 0.01 by Student's t-test,",
+            "two-sided, paired by query, of each query's mean over the runs, Holm-corrected for all systems",
+            "in every language and over all queries under a metric. That tells whether other questions would",
+            "show the difference; ± tells how much other seeds would.",
+            f"Brackets are {CONFIDENCE:.0%} bootstrap intervals over queries ({RESAMPLES:,} resamples),",
+            "within each language for the mean, which is not tested.",
+            "Every figure is computed from the runs in this folder.",
+        )
+    )
+
+
+def _scores(table: Table, baseline: str) -> Iterator[str]:
+    columns = list(table[baseline])
+    yield f"| | {' | '.join(columns)} |"
+    yield f"|---{'|---' * len(columns)}|"
+    for name, cells in table.items():
+        head = f"{name} (baseline)" if name == baseline else name
+        yield f"| {head} | {' | '.join(_score(cells[column]) for column in columns)} |"
+
+
+def _score(cell: Cell) -> str:
+    spread = "" if cell.deviation is None else f" ± {cell.deviation:.3f}"
+    return f"{cell.value:.3f}{spread}{_mark(cell)}"
+
+
+def _mark(cell: Cell) -> str:
+    if cell.test is None or cell.test.p_holm >= 0.05:
+        return ""
+    return (" ↑" if cell.test.mean > 0 else " ↓") + ("\\*\\*" if cell.test.p_holm < 0.01 else "\\*")
+
+
+def _differences(table: Table) -> Iterator[str]:
+    others = {name: cells for name, cells in table.items() if cells[MEAN].difference is not None}
+    columns = list(next(iter(others.values())))
+    yield f"| | {' | '.join(columns)} |"
+    yield f"|---{'|---' * len(columns)}|"
+    for name, cells in others.items():
+        yield f"| {name} | {' | '.join(_difference(cells[column]) for column in columns)} |"
+
+
+def _difference(cell: Cell) -> str:
+    if cell.difference is None or cell.interval is None:
+        return ""
+    p_value = "" if cell.test is None else f", p {_equals(p_text(cell.test.p_holm))}"
+    return f"{cell.difference:+.3f} [{cell.interval.low:+.3f}, {cell.interval.high:+.3f}]{p_value}"
+
+
+def _equals(p_value: str) -> str:
+    return p_value if p_value.startswith("<") else f"= {p_value}"
+
+
+def _object(reproduction: Reproduction, settings: TableSettings, tables: dict[str, Table]) -> dict[str, Any]:
+    return {
+        "format": _FORMAT,
+        "spread": {settings.spread: reproduction.vary[settings.spread]},
+        "baseline": settings.baseline,
+        "mean_of": reproduction.mean_of,
+        "significance": {"test": "Student's t-test, paired by query, two-sided", "correction": "Holm"},
+        "intervals": {"method": "percentile bootstrap", "confidence": CONFIDENCE, "resamples": RESAMPLES},
+        "results": {
+            metric: {
+                name: {column: _numbers(cell) for column, cell in cells.items()}
+                for name, cells in table.items()
+            }
+            for metric, table in tables.items()
+        },
+    }
+
+
+def _numbers(cell: Cell) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "score": round(cell.value, 6),
+        "repeats": [round(value, 6) for value in cell.repeats],
+    }
+    if cell.difference is not None and cell.interval is not None:
+        found["difference"] = round(cell.difference, 6)
+        found["interval"] = [round(end, 6) for end in cell.interval]
+    if cell.test is not None:
+        found |= {"p": cell.test.p_value, "p_holm": cell.test.p_holm}
+    return found

@@ -1,0 +1,141 @@
+"""Scores of systems that were made more than once: their mean, their spread, and what is more than chance."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qgdr_pyserini.evaluate.bootstrap import Interval, intervals, resampled_means
+from qgdr_pyserini.evaluate.compare import language_rows
+from qgdr_pyserini.evaluate.languages import group_queries
+from qgdr_pyserini.evaluate.metrics import score_queries
+from qgdr_pyserini.evaluate.reproduce.reproduction import MEAN, QRELS, Reproduction, run_name
+from qgdr_pyserini.evaluate.reproduce.table_settings import TableSettings
+from qgdr_pyserini.evaluate.reproduce.varying import choices, fill
+from qgdr_pyserini.evaluate.results import ALL_QUERIES, Difference
+from qgdr_pyserini.evaluate.runs import read_system
+from qgdr_pyserini.evaluate.statistics import summarise
+from qgdr_pyserini.evaluate.trec import Qrels, read_qrels
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A system's score in a language, or the mean of the languages.
+
+    Attributes
+    ----------
+    repeats
+        The score of each repeat.
+    difference, interval
+        Of the mean over the repeats from the baseline's, paired by query, and its bootstrap interval over
+        queries; None for the baseline.
+    test
+        Whether that is more than chance; None for the baseline and for the mean of the languages.
+    """
+
+    repeats: list[float]
+    difference: float | None
+    interval: Interval | None
+    test: Difference | None
+
+    @property
+    def value(self) -> float:
+        """The mean over the repeats."""
+        return statistics.mean(self.repeats)
+
+    @property
+    def deviation(self) -> float | None:
+        """Standard deviation of the repeats; None for one."""
+        return statistics.stdev(self.repeats) if len(self.repeats) > 1 else None
+
+
+Table = dict[str, dict[str, Cell]]
+"""Cell by language (and `MEAN`) by row."""
+
+
+def score_table(reproduction: Reproduction, settings: TableSettings, folder: Path) -> dict[str, Table]:
+    """Score the kept runs of a table.
+
+    A query's score is its mean over a system's repeats; the tests are paired by query, and under a metric
+    all systems in all languages, and over all queries, are one family for Holm's correction.
+
+    Parameters
+    ----------
+    reproduction, settings
+        What ``reproduce.toml`` says.
+    folder
+        Where the kept runs are.
+
+    Returns
+    -------
+    dict of str to dict
+        The table of each metric.
+    """
+    qrels = read_qrels(folder / QRELS)
+    groups = group_queries(sorted(qrels), {})
+    rows = language_rows(groups)
+    qids = [qid for group in groups.values() for qid in group]
+    scores = {
+        name: np.stack([_scores(reproduction, system, folder, qrels, qids) for system in systems])
+        for name, systems in _systems(reproduction, settings).items()
+    }
+    means = np.stack([repeats.mean(axis=0) for repeats in scores.values()], axis=-1)
+    tested = summarise(means, rows, reproduction.metrics, list(scores), settings.baseline)
+    counted = {row: rows[row] for row in reproduction.mean_of or groups}
+    reference = scores[settings.baseline].mean(axis=0)
+    tables: dict[str, Table] = {}
+    for place, metric in enumerate(reproduction.metrics):
+        tables[metric] = {}
+        for name, repeats in scores.items():
+            own = repeats[:, :, place]
+            cells = {
+                row: _cell(own[:, queries], tested[metric][name].languages[row].against)
+                for row, queries in rows.items()
+                if row != ALL_QUERIES
+            }
+            differences = None if name == settings.baseline else own.mean(axis=0) - reference[:, place]
+            tables[metric][name] = cells | {MEAN: _mean_cell(own, differences, counted)}
+    return tables
+
+
+def _systems(reproduction: Reproduction, settings: TableSettings) -> dict[str, list[str]]:
+    """List each row's systems, one for each repeat."""
+    repeats = {settings.spread: reproduction.vary[settings.spread]}
+    return {
+        name: [fill(template, values) for values in choices(template, repeats)]
+        for name, template in settings.rows.items()
+    }
+
+
+def _scores(
+    reproduction: Reproduction, system: str, folder: Path, qrels: Qrels, qids: Sequence[str]
+) -> Array:
+    """Score a kept run, shape (queries, metrics)."""
+    run = read_system(system, [str(folder / run_name(system))]).run
+    scores = score_queries(qrels, run, qids, reproduction.metrics)
+    return np.stack([scores[metric] for metric in reproduction.metrics], axis=-1)
+
+
+def _cell(repeats: Array, test: Difference | None) -> Cell:
+    found = [float(value) for value in repeats.mean(axis=1)]
+    if test is None:
+        return Cell(found, None, None, None)
+    return Cell(found, test.mean, test.interval, test)
+
+
+def _mean_cell(repeats: Array, differences: Array | None, languages: Mapping[str, slice]) -> Cell:
+    """Average over languages, each counting the same; resampled within each."""
+    found = [statistics.mean(float(own[queries].mean()) for queries in languages.values()) for own in repeats]
+    if differences is None:
+        return Cell(found, None, None, None)
+    parts = [differences[queries] for queries in languages.values()]
+    resampled = np.mean([resampled_means(part[:, None]) for part in parts], axis=0)
+    (interval,) = intervals(resampled)
+    return Cell(found, statistics.mean(float(part.mean()) for part in parts), interval, None)

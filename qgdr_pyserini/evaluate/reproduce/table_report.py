@@ -12,7 +12,7 @@ from qgdr_pyserini.evaluate.report import JSON, MARKDOWN
 from qgdr_pyserini.evaluate.reproduce.reproduction import MEAN, Reproduction
 from qgdr_pyserini.evaluate.reproduce.table_scores import Cell, Table, score_table
 from qgdr_pyserini.evaluate.reproduce.table_settings import TableSettings
-from qgdr_pyserini.evaluate.tables import p_text
+from qgdr_pyserini.evaluate.tables import count, p_text
 from qgdr_pyserini.files import atomic_text
 
 _FORMAT = "qgdr-table/1"
@@ -54,8 +54,8 @@ def _explanation(reproduction: Reproduction, settings: TableSettings) -> str:
     counted = f" of {', '.join(reproduction.mean_of)}" if reproduction.mean_of else ""
     return " ".join(
         (
-            f"Mean ± standard deviation of {len(repeats)} runs ({settings.spread} {', '.join(repeats)});",
-            f"rows without ± were made once. The mean is that{counted}.",
+            f"Mean ± standard deviation of {count(len(repeats), 'run', 'runs')} ({settings.spread}",
+            f"{', '.join(repeats)}); rows without ± were made once. The mean is that{counted}.",
             f"↑ better, ↓ worse than {settings.baseline}: \\* p < 0.05, \\*\\* p < 0.01 by Student's t-test,",
             "two-sided, paired by query, of each query's mean over the runs, Holm-corrected for all systems",
             "in every language and over all queries under a metric. That tells whether other questions would",

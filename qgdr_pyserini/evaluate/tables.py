@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from qgdr_pyserini.evaluate.bootstrap import CONFIDENCE, RESAMPLES, Interval
 from qgdr_pyserini.evaluate.languages import UNKNOWN
-from qgdr_pyserini.evaluate.results import ALL_QUERIES, Comparison, Score, SystemScores
+from qgdr_pyserini.evaluate.results import ALL_QUERIES, Comparison, Difference, Score, SystemScores
 from qgdr_pyserini.evaluate.significance import RANDOMISATIONS
 
 MEAN = "mean"
@@ -111,13 +111,18 @@ def mean_of(scores: SystemScores, row: str) -> float:
 
 
 def mark(score: Score) -> str:
+    """Mark a score by its difference from the baseline, as `mark_difference` does."""
+    return mark_difference(score.against)
+
+
+def mark_difference(against: Difference | None) -> str:
     """Mark a difference from the baseline that is more than chance, as `LEGEND` explains.
 
     Whether it is, Student's corrected test tells.
     """
-    if score.against is None or score.against.p_holm >= 0.05:
+    if against is None or against.p_holm >= 0.05:
         return ""
-    return ("↑" if score.against.mean > 0 else "↓") + ("**" if score.against.p_holm < 0.01 else "*")
+    return ("↑" if against.mean > 0 else "↓") + ("**" if against.p_holm < 0.01 else "*")
 
 
 def p_text(p_value: float) -> str:

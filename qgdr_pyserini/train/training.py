@@ -201,7 +201,7 @@ def fit(trainer: Trainer, stage: str, folder: Path) -> Log:
 def _choose_attention(trainer: Trainer) -> None:
     """Have models attend by plain matrix products where those are faster: on a CPU, in bf16.
 
-    The backward pass of PyTorch's fused attention takes up to twice as long there. Encoders are for short
+    With PyTorch's fused attention the backward pass takes half as long again there. Encoders are for short
     texts, so the scores that this holds in memory are few.
     """
     if trainer.args.bf16 and trainer.args.device.type == "cpu":

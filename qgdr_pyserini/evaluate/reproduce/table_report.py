@@ -12,7 +12,7 @@ from qgdr_pyserini.evaluate.report import JSON, MARKDOWN
 from qgdr_pyserini.evaluate.reproduce.reproduction import MEAN, Reproduction
 from qgdr_pyserini.evaluate.reproduce.table_scores import Cell, Table, score_table
 from qgdr_pyserini.evaluate.reproduce.table_settings import TableSettings
-from qgdr_pyserini.evaluate.tables import count, p_text
+from qgdr_pyserini.evaluate.tables import count, mark_difference, p_text
 from qgdr_pyserini.files import atomic_text
 
 _FORMAT = "qgdr-table/1"
@@ -78,13 +78,8 @@ def _scores(table: Table, baseline: str) -> Iterator[str]:
 
 def _score(cell: Cell) -> str:
     spread = "" if cell.deviation is None else f" ± {cell.deviation:.3f}"
-    return f"{cell.value:.3f}{spread}{_mark(cell)}"
-
-
-def _mark(cell: Cell) -> str:
-    if cell.test is None or cell.test.p_holm >= 0.05:
-        return ""
-    return (" ↑" if cell.test.mean > 0 else " ↓") + ("\\*\\*" if cell.test.p_holm < 0.01 else "\\*")
+    mark = mark_difference(cell.test).replace("*", r"\*")
+    return f"{cell.value:.3f}{spread} {mark}".rstrip()
 
 
 def _differences(table: Table) -> Iterator[str]:

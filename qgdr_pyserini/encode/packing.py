@@ -2,7 +2,8 @@
 
 torch lays them out anew for every product, runs the activation after it in a pass of its own, and leaves fp32
 products to MKL, which uses half the width of the vector units of AMD's processors. Its compiler avoids all
-three by two operators of oneDNN; so does this, without needing a C++ compiler at hand.
+three by two operators of oneDNN; so does this, without needing a C++ compiler at hand. The activation is left
+out of the product where that is faster.
 
 Where products are in bf16, only they and attention are: embeddings, sums, LayerNorm and pooling stay in fp32.
 That costs next to nothing, and the vectors come several times nearer to those computed all in fp32.
@@ -51,9 +52,10 @@ class PackedLinear(nn.Module):
         return product.to(self._result)
 
     def _fused(self, states: torch.Tensor) -> torch.Tensor:
-        after: tuple[str, list[Any], str] = ("gelu", [], "none") if self._gelu else ("none", [], "")
+        inside = self._gelu and _fuses_gelu(self._dtype)
+        after: tuple[str, list[Any], str] = ("gelu", [], "none") if inside else ("none", [], "")
         product: torch.Tensor = torch.ops.mkldnn._linear_pointwise(states, self._weight, self._bias, *after)
-        return product
+        return torch.ops.aten.gelu_(product) if self._gelu and not inside else product
 
     def _plain(self, states: torch.Tensor) -> torch.Tensor:
         product = nn.functional.linear(states, self._weight, self._bias)
@@ -94,6 +96,14 @@ def can_pack(dtype: torch.dtype) -> bool:
 def _multiplies_bf16() -> bool:
     supported = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
     return supported is not None and bool(supported())
+
+
+def _fuses_gelu(dtype: torch.dtype) -> bool:
+    """Whether oneDNN's GELU in a product beats torch's, which is some three times as fast in 256-bit vectors.
+
+    By the kind of processor and not by the clock: vectors must be the same to the last bit in every run.
+    """
+    return dtype != torch.float32 or torch.backends.cpu.get_cpu_capability() != "AVX2"
 
 
 def _has_gelu(module: Any) -> bool:

@@ -16,6 +16,9 @@ WORTHWHILE = 1.5
 
 _INNER, _OUTER = 384, 1536
 
+# Seconds. A CPU without instructions for a format is told after one product, not after all of them.
+_LONG_ENOUGH = 1.0
+
 Product = Callable[[torch.nn.Linear, torch.dtype], torch.nn.Module]
 """Turns a layer into one that multiplies in a format."""
 
@@ -45,7 +48,7 @@ def matrix_rate(
 ) -> float:
     """Measure matrix products as a small encoder does them, in floating-point operations a second.
 
-    The fastest of several, so that other work on the machine counts little.
+    The fastest of several, so that other work on the machine counts little; no more of them after a second.
 
     Parameters
     ----------
@@ -54,17 +57,20 @@ def matrix_rate(
     product
         How the layer multiplies; as torch does when None.
     rows, repeats
-        Of the matrix, and products made.
+        Of the matrix, and most products made.
     """
     left = torch.ones(rows, _INNER, dtype=dtype, device=device)
     linear = torch.nn.Linear(_INNER, _OUTER, device=device)
     layer = linear.to(dtype) if product is None else product(linear, dtype)
-    fastest = float("inf")
+    fastest, spent = float("inf"), 0.0
     with torch.inference_mode():
         for _ in range(repeats):
             started = time.perf_counter()
             layer(left)
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
-            fastest = min(fastest, time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            fastest, spent = min(fastest, seconds), spent + seconds
+            if spent > _LONG_ENOUGH:
+                break
     return 2 * rows * _INNER * _OUTER / fastest

@@ -104,7 +104,7 @@ def read_texts(path: Path, count: int) -> list[str]:
     return texts[::step][:count]
 
 
-def make_model(work: Path, texts: list[str]) -> Path:
+def make_model(work: Path, texts: list[str], layers: int = LAYERS) -> Path:
     """Save a BERT with random weights whose vocabulary comes from the passages."""
     trainer = BertWordPieceTokenizer()
     trainer.train_from_iterator(texts, vocab_size=30000, show_progress=False)
@@ -114,7 +114,7 @@ def make_model(work: Path, texts: list[str]) -> Path:
     config = BertConfig(
         vocab_size=len(tokenizer),
         hidden_size=WIDTH,
-        num_hidden_layers=LAYERS,
+        num_hidden_layers=layers,
         num_attention_heads=WIDTH // 32,
         intermediate_size=4 * WIDTH,
     )

@@ -1,11 +1,12 @@
 """Measure what crash safety costs, and that memory does not grow with the corpus.
 
     python bench/resume.py --kills 20 --passages 2000
-    python bench/resume.py --memory 10000 100000
+    python bench/resume.py --memory 10000 100000 --layers 1
 
 The first kills `qgdr encode-corpus` (SIGKILL) at random moments, resumes it, compares the index byte by byte
 with an uninterrupted one, and prints how long a resumed run takes before it encodes anything new. The second
-prints the peak memory of encoding corpora of the given sizes, before the index is assembled.
+prints the peak memory of encoding corpora of the given sizes, before the index is assembled. ``--layers`` takes
+a random 384-dimensional BERT made here in place of an encoder: what one layer costs is sooner known.
 """
 
 from __future__ import annotations
@@ -20,8 +21,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from encode import make_model
+
 PROCESSES = multiprocessing.get_context("forkserver")
 WINDOW = 64
+WORDS = ("river", "danube", "rises", "black", "forest", "vienna", "north", "sea", "bridge", "city")
 
 
 def main() -> None:
@@ -30,16 +34,20 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--encoder", default="qgdr")
+    parser.add_argument("--layers", type=int, help="of a random encoder to take instead")
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--passages", type=int, default=2000)
     parser.add_argument("--memory", type=int, nargs="*", help="sizes of corpora")
     arguments = parser.parse_args()
     PROCESSES.set_forkserver_preload(["qgdr_pyserini.encode.corpus_encoder"])
     with tempfile.TemporaryDirectory() as folder:
+        work, encoder = Path(folder), arguments.encoder
+        if arguments.layers is not None:
+            encoder = str(make_model(work, [" ".join(WORDS)] * 2, arguments.layers))
         if arguments.memory:
-            memory(Path(folder), arguments.encoder, arguments.memory)
+            memory(work, encoder, arguments.memory)
         else:
-            kills(Path(folder), arguments.encoder, arguments.kills, arguments.passages)
+            kills(work, encoder, arguments.kills, arguments.passages)
 
 
 def encode(corpus: Path, index: Path, encoder: str, answer: Any = None, assemble: bool = True) -> None:
@@ -117,9 +125,7 @@ def memory(work: Path, encoder: str, sizes: list[int]) -> None:
 
 def write_corpus(folder: Path, count: int) -> Path:
     """Write passages of 8 to 200 words."""
-    words = random.Random(1).choices(
-        ["river", "danube", "rises", "black", "forest", "vienna", "north", "sea", "bridge", "city"], k=400
-    )
+    words = random.Random(1).choices(WORDS, k=400)
     path = folder / "corpus.jsonl"
     with path.open("w") as file:
         for number in range(count):

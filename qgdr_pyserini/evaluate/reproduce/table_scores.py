@@ -90,19 +90,19 @@ def score_table(reproduction: Reproduction, settings: TableSettings, folder: Pat
     tested = summarise(means, rows, reproduction.metrics, list(scores), settings.baseline)
     counted = {row: rows[row] for row in reproduction.mean_of or groups}
     reference = scores[settings.baseline].mean(axis=0)
-    tables: dict[str, Table] = {}
-    for place, metric in enumerate(reproduction.metrics):
-        tables[metric] = {}
-        for name, repeats in scores.items():
-            own = repeats[:, :, place]
-            cells = {
-                row: _cell(own[:, queries], tested[metric][name].languages[row].against)
-                for row, queries in rows.items()
-                if row != ALL_QUERIES
-            }
-            differences = None if name == settings.baseline else own.mean(axis=0) - reference[:, place]
-            tables[metric][name] = cells | {MEAN: _mean_cell(own, differences, counted)}
-    return tables
+    return {
+        metric: {
+            name: _row(
+                repeats[:, :, place],
+                None if name == settings.baseline else repeats[:, :, place].mean(axis=0) - reference[:, place],
+                {row: tested[metric][name].languages[row].against for row in rows if row != ALL_QUERIES},
+                rows,
+                counted,
+            )
+            for name, repeats in scores.items()
+        }
+        for place, metric in enumerate(reproduction.metrics)
+    }
 
 
 def _systems(reproduction: Reproduction, settings: TableSettings) -> dict[str, list[str]]:
@@ -121,6 +121,18 @@ def _scores(
     run = read_system(system, [str(folder / run_name(system))]).run
     scores = score_queries(qrels, run, qids, reproduction.metrics)
     return np.stack([scores[metric] for metric in reproduction.metrics], axis=-1)
+
+
+def _row(
+    repeats: Array,
+    differences: Array | None,
+    tests: Mapping[str, Difference | None],
+    rows: Mapping[str, slice],
+    counted: Mapping[str, slice],
+) -> dict[str, Cell]:
+    """Make a system's cells from its scores ``(repeats, queries)`` and their differences from the baseline."""
+    cells = {row: _cell(repeats[:, rows[row]], test) for row, test in tests.items()}
+    return cells | {MEAN: _mean_cell(repeats, differences, counted)}
 
 
 def _cell(repeats: Array, test: Difference | None) -> Cell:

@@ -5,8 +5,8 @@
 
 The first kills `qgdr encode-corpus` (SIGKILL) at random moments, resumes it, compares the index byte by byte
 with an uninterrupted one, and prints how long a resumed run takes before it encodes anything new. The second
-prints the peak memory of encoding corpora of the given sizes, before the index is assembled. ``--layers`` takes
-a random 384-dimensional BERT made here in place of an encoder: what one layer costs is sooner known.
+prints the peak memory of encoding corpora of the given sizes, before the index is assembled. ``--layers``
+takes a random 384-dimensional BERT made here in place of an encoder; one of one layer is sooner done.
 """
 
 from __future__ import annotations

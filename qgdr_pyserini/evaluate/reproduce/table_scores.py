@@ -86,15 +86,16 @@ def score_table(reproduction: Reproduction, settings: TableSettings, folder: Pat
         name: np.stack([_scores(reproduction, system, folder, qrels, qids) for system in systems])
         for name, systems in _systems(reproduction, settings).items()
     }
-    means = np.stack([repeats.mean(axis=0) for repeats in scores.values()], axis=-1)
-    tested = summarise(means, rows, reproduction.metrics, list(scores), settings.baseline)
+    averages = {name: repeats.mean(axis=0) for name, repeats in scores.items()}
+    stacked = np.stack(list(averages.values()), axis=-1)
+    tested = summarise(stacked, rows, reproduction.metrics, list(scores), settings.baseline)
     counted = {row: rows[row] for row in reproduction.mean_of or groups}
-    reference = scores[settings.baseline].mean(axis=0)
+    reference = averages[settings.baseline]
     return {
         metric: {
             name: _row(
                 repeats[:, :, place],
-                None if name == settings.baseline else repeats[:, :, place].mean(axis=0) - reference[:, place],
+                None if name == settings.baseline else averages[name][:, place] - reference[:, place],
                 {row: tested[metric][name].languages[row].against for row in rows if row != ALL_QUERIES},
                 rows,
                 counted,
@@ -130,7 +131,7 @@ def _row(
     rows: Mapping[str, slice],
     counted: Mapping[str, slice],
 ) -> dict[str, Cell]:
-    """Make a system's cells from its scores ``(repeats, queries)`` and their differences from the baseline."""
+    """Make a system's cells from its scores ``(repeats, queries)`` and the differences to the baseline."""
     cells = {row: _cell(repeats[:, rows[row]], test) for row, test in tests.items()}
     return cells | {MEAN: _mean_cell(repeats, differences, counted)}
 

@@ -82,13 +82,13 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--passages-file", type=Path, default=shared)
     parser.add_argument("--passages", type=int, default=4000)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--sides", nargs="+", choices=list(COMMANDS))
+    parser.add_argument("--sides", nargs="+", choices=list(COMMANDS), help="all that make sense here")
     parser.add_argument("--output", type=Path, help="JSON file")
     return parser.parse_args()
 
 
 def worthwhile_sides() -> list[str]:
-    """List the sides, without bf16 on a processor that lacks instructions for it: days would not suffice."""
+    """List the sides, without bf16 where the processor lacks instructions for it: that takes hours."""
     fp32, bf16 = (matrix_rate(dtype, torch.device("cpu")) for dtype in (torch.float32, torch.bfloat16))
     if bf16 > fp32:
         return list(COMMANDS)

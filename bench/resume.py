@@ -21,8 +21,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from encode import make_model
-
 PROCESSES = multiprocessing.get_context("forkserver")
 WINDOW = 64
 WORDS = ("river", "danube", "rises", "black", "forest", "vienna", "north", "sea", "bridge", "city")
@@ -43,6 +41,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         work, encoder = Path(folder), arguments.encoder
         if arguments.layers is not None:
+            from encode import make_model  # Not above: the processes measured import this file, too.
+
             encoder = str(make_model(work, [" ".join(WORDS)] * 2, arguments.layers))
         if arguments.memory:
             memory(work, encoder, arguments.memory)

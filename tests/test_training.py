@@ -355,3 +355,15 @@ def test_bf16_is_chosen_where_it_is_faster(monkeypatch, tmp_path, gain, chosen):
     assert precision.resolve_precision("bf16", cpu) == "bf16"
     arguments = training_arguments(TrainingSettings(steps=1, precision="auto"), 1, tmp_path)
     assert arguments.bf16 == (chosen == "bf16")
+
+
+def test_a_slow_format_is_measured_twice_and_no_more(monkeypatch):
+    made = []
+
+    def counted(linear, dtype):
+        linear.register_forward_hook(lambda *_: made.append(dtype))
+        return linear
+
+    monkeypatch.setattr(precision, "_LONG_ENOUGH", 0.0)
+    assert precision.matrix_rate(torch.float32, torch.device("cpu"), counted, rows=4) > 0
+    assert made == [torch.float32] * 2

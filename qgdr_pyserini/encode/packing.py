@@ -1,9 +1,9 @@
 """Linear layers whose weights are laid out once for the processor's matrix units.
 
 torch lays them out anew for every product, runs the activation after it in a pass of its own, and leaves fp32
-products to MKL, which uses half the width of the vector units of AMD's processors. Its compiler avoids all
-three by two operators of oneDNN; so does this, without needing a C++ compiler at hand. The activation is left
-out of the product where that is faster.
+products to MKL, which uses half the width of the 512-bit vector units of AMD's processors. Its compiler avoids
+all three by two operators of oneDNN; so does this, without needing a C++ compiler at hand. The activation is
+left out of the product where that is faster.
 
 Where products are in bf16, only they and attention are: embeddings, sums, LayerNorm and pooling stay in fp32.
 That costs next to nothing, and the vectors come several times nearer to those computed all in fp32.
@@ -44,6 +44,7 @@ class PackedLinear(nn.Module):
         self._weight = torch.ops.mkldnn._reorder_linear_weight(weight, None) if self._packed else weight
         self._bias = None if linear.bias is None else linear.bias.detach().to(dtype)
         self._dtype, self._result, self._gelu = dtype, result, gelu
+        self._gelu_inside = gelu and _fuses_gelu(dtype)
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
         """Map ``(…, inputs)`` to ``(…, outputs)``."""
@@ -52,10 +53,9 @@ class PackedLinear(nn.Module):
         return product.to(self._result)
 
     def _fused(self, states: torch.Tensor) -> torch.Tensor:
-        inside = self._gelu and _fuses_gelu(self._dtype)
-        after: tuple[str, list[Any], str] = ("gelu", [], "none") if inside else ("none", [], "")
+        after: tuple[str, list[Any], str] = ("gelu", [], "none") if self._gelu_inside else ("none", [], "")
         product: torch.Tensor = torch.ops.mkldnn._linear_pointwise(states, self._weight, self._bias, *after)
-        return torch.ops.aten.gelu_(product) if self._gelu and not inside else product
+        return torch.ops.aten.gelu_(product) if self._gelu and not self._gelu_inside else product
 
     def _plain(self, states: torch.Tensor) -> torch.Tensor:
         product = nn.functional.linear(states, self._weight, self._bias)

@@ -16,7 +16,8 @@ WORTHWHILE = 1.5
 
 _INNER, _OUTER = 384, 1536
 
-# Seconds. A CPU without instructions for a format is told after one product, not after all of them.
+# Seconds. A CPU without instructions for a format is told after two products, not after all of them; the first
+# alone would not do, as it may set the device up.
 _LONG_ENOUGH = 1.0
 
 Product = Callable[[torch.nn.Linear, torch.dtype], torch.nn.Module]
@@ -48,7 +49,7 @@ def matrix_rate(
 ) -> float:
     """Measure matrix products as a small encoder does them, in floating-point operations a second.
 
-    The fastest of several, so that other work on the machine counts little; no more of them after a second.
+    The fastest of several, so that other work on the machine counts little; after a second, no more than two.
 
     Parameters
     ----------
@@ -64,13 +65,13 @@ def matrix_rate(
     layer = linear.to(dtype) if product is None else product(linear, dtype)
     fastest, spent = float("inf"), 0.0
     with torch.inference_mode():
-        for _ in range(repeats):
+        for number in range(repeats):
             started = time.perf_counter()
             layer(left)
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
             seconds = time.perf_counter() - started
             fastest, spent = min(fastest, seconds), spent + seconds
-            if spent > _LONG_ENOUGH:
+            if number and spent > _LONG_ENOUGH:
                 break
     return 2 * rows * _INNER * _OUTER / fastest

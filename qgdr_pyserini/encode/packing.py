@@ -1,7 +1,7 @@
 """Linear layers whose weights are laid out once for the processor's matrix units.
 
 torch lays them out anew for every product, runs the activation after it in a pass of its own, and leaves fp32
-products to MKL, which uses half the width of the 512-bit vector units of AMD's processors. Its compiler avoids
+products to MKL, which uses half the width of 512-bit vector units on AMD CPUs. Its compiler avoids
 all three by two operators of oneDNN; so does this, without needing a C++ compiler at hand. The activation is
 left out of the product where that is faster.
 

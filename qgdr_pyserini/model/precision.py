@@ -16,7 +16,7 @@ WORTHWHILE = 1.5
 
 _INNER, _OUTER = 384, 1536
 
-# Seconds. A CPU without instructions for a format is told after two products, not after all of them; the first
+# Seconds. A CPU without instructions for a format is told after two products, not after all; the first
 # alone would not do, as it may set the device up.
 _LONG_ENOUGH = 1.0
 

@@ -78,13 +78,18 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    shared = Path(os.environ.get("QGDR_SHARED", "../shared")) / "data/train/passages.jsonl.gz"
-    parser.add_argument("--passages-file", type=Path, default=shared)
-    parser.add_argument("--passages", type=int, default=4000)
+    add_passages(parser, 4000)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--sides", nargs="+", choices=list(COMMANDS), help="all that make sense here")
     parser.add_argument("--output", type=Path, help="JSON file")
     return parser.parse_args()
+
+
+def add_passages(parser: argparse.ArgumentParser, count: int) -> None:
+    """Add the options that say what is encoded."""
+    shared = Path(os.environ.get("QGDR_SHARED", "../shared")) / "data/train/passages.jsonl.gz"
+    parser.add_argument("--passages-file", type=Path, default=shared)
+    parser.add_argument("--passages", type=int, default=count)
 
 
 def worthwhile_sides() -> list[str]:

@@ -12,7 +12,6 @@ between operators.
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
 import time
 from collections import Counter
@@ -20,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from encode import LAYERS, WIDTH, make_model, read_texts
+from encode import LAYERS, WIDTH, add_passages, make_model, read_texts
 from torch.profiler import ProfilerActivity, profile
 
 from qgdr_pyserini.encode.computing import WindowEncoder, automatic_batch_tokens
@@ -54,9 +53,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    shared = Path(os.environ.get("QGDR_SHARED", "../shared")) / "data/train/passages.jsonl.gz"
-    parser.add_argument("--passages-file", type=Path, default=shared)
-    parser.add_argument("--passages", type=int, default=1024)
+    add_passages(parser, 1024)
     parser.add_argument("--precision", choices=["fp32", "bf16", "int8"], default="fp32")
     return parser.parse_args()
 

@@ -237,11 +237,17 @@ def read_precision(side: str, output: Path) -> str:
 
 def work_to_do(model: Path, texts: list[str]) -> tuple[int, float]:
     """Count the passages' tokens, and the operations of the layers over them, without padding."""
-    lengths = np.array(
-        [len(text) for text in DualEncoder.from_pretrained(model).passage_tokens(texts)], dtype=float
-    )
-    each = LAYERS * lengths * (24 * WIDTH**2 + 4 * lengths * WIDTH)
-    return int(lengths.sum()), float(each.sum())
+    lengths = [len(text) for text in DualEncoder.from_pretrained(model).passage_tokens(texts)]
+    return sum(lengths), sum(operations(lengths).values())
+
+
+def operations(lengths: list[int]) -> dict[str, float]:
+    """Count the layers' floating-point operations over texts of these lengths in tokens."""
+    tokens = np.array(lengths, dtype=float)
+    return {
+        "products": float(LAYERS * 24 * WIDTH**2 * tokens.sum()),
+        "attention": float(LAYERS * 4 * WIDTH * (tokens**2).sum()),
+    }
 
 
 def summary(

@@ -16,6 +16,7 @@ from qgdr_pyserini.evaluate.compare import compare
 from qgdr_pyserini.evaluate.metrics import WITH_CUT, WITHOUT_CUT, check_metrics, score_queries
 from qgdr_pyserini.evaluate.runs import System
 from qgdr_pyserini.evaluate.significance import holm, paired_p_value
+from qgdr_pyserini.evaluate.tables import notes
 from qgdr_pyserini.evaluate.trec import rank_hits
 
 DOCIDS = st.sampled_from([f"d{number}" for number in range(12)])
@@ -168,6 +169,23 @@ def test_the_mean_counts_languages_and_the_overall_score_queries():
     assert scores.mean.value == 0.5  # de 1, es 0; the query without a language takes no part
     assert scores.overall.mean == pytest.approx(1 / 5)
     assert list(scores.languages) == ["de", "es", "other"]
+
+
+def test_the_mean_is_over_the_languages_asked_for():
+    qrels = {f"x-{lang}-1": {"a": 1} for lang in ("de", "en", "es", "ru")}
+    poor = system("poor", {"x-en-1": {"a": 1.0}})
+    good = system("good", {"x-en-1": {"a": 1.0}, "x-de-1": {"a": 1.0}})
+    result = compare(qrels, [poor, good], ["recall@10"], mean_of=["de", "ru"])
+    scores = result.results["recall@10"]["good"]
+    assert (scores.mean.languages, scores.mean.value, scores.mean.difference) == (("de", "ru"), 0.5, 0.5)
+    assert (list(scores.languages), scores.overall.mean) == (["de", "en", "es", "ru"], 0.5)
+    assert result.tests == {"recall@10": 5}
+    assert notes(result)[-1] == "The mean is over de, ru."
+    everything = compare(qrels, [poor, good], ["recall@10"], mean_of=["ru", "es", "en", "de"])
+    assert everything.results["recall@10"]["good"].mean.value == 0.5
+    assert not any("mean" in note for note in notes(everything))
+    with pytest.raises(QgdrError, match="--mean-of fr: no judged query is in it; there are de, en, es, ru"):
+        compare(qrels, [poor, good], ["recall@10"], mean_of=["de", "fr"])
 
 
 def test_identical_systems_differ_by_nothing():

@@ -123,6 +123,7 @@ def test_an_earlier_report_stays_unless_told_otherwise_and_comes_out_the_same(fo
         (("--metric", "ndgc@5"), "unknown metric 'ndgc@5'; did you mean ndcg@5"),
         (("--baseline", "nobody"), "baseline 'nobody' is none of the systems: weak, strong"),
         (("--language", "fr"), "there are de, es"),
+        (("--language", "de", "--mean-of", "es"), "--mean-of es: no judged query is in it; there are de"),
         (("--run", "third=none.*.txt"), "none.*.txt: no file matches"),
         (("--run", "weak=strong.de.txt"), "query 'x-de-00' of system 'weak'"),
         (("--run", "third=qrels.txt"), "qrels.txt:1: needs 6 columns"),

@@ -47,6 +47,9 @@ import click
     "--language", "languages", multiple=True, metavar="LANG", help="Compare in these languages alone."
 )
 @click.option(
+    "--mean-of", multiple=True, metavar="LANG", help="Take the mean over these languages.  [default: all]"
+)
+@click.option(
     "--xor-predictions",
     is_flag=True,
     help="Also write xor-predictions.NAME.json, which the XOR-Retrieve leaderboard takes.",
@@ -63,6 +66,7 @@ def compare(
     metrics: tuple[str, ...],
     topics: tuple[str, ...],
     languages: tuple[str, ...],
+    mean_of: tuple[str, ...],
     xor_predictions: bool,
     output: str,
     overwrite: bool,
@@ -95,6 +99,7 @@ def compare(
         metrics=metrics,
         topics=topics,
         languages=languages,
+        mean_of=mean_of,
         xor_predictions=xor_predictions,
         output=output,
         overwrite=overwrite,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.evaluate.answered import Answered, score_answers
-from qgdr_pyserini.evaluate.languages import group_queries
+from qgdr_pyserini.evaluate.languages import group_queries, refuse_absent
 from qgdr_pyserini.evaluate.metrics import DEFAULT_METRICS, check_metrics, is_answer_metric, score_queries
 from qgdr_pyserini.evaluate.results import ALL_QUERIES, Comparison, Coverage, QueryScores, SystemScores
 from qgdr_pyserini.evaluate.runs import System
@@ -48,6 +48,7 @@ def compare(
     baseline: str | None = None,
     languages: Mapping[str, str] | None = None,
     only: Sequence[str] = (),
+    mean_of: Sequence[str] = (),
 ) -> Comparison:
     """Score systems on the gold's queries and test each against the baseline.
 
@@ -70,6 +71,8 @@ def compare(
         Language by qid where known for sure; for other queries the answers or the id decides.
     only
         Compare in these languages alone.
+    mean_of
+        Languages in the mean; all when empty.
 
     Returns
     -------
@@ -95,12 +98,12 @@ def compare(
     known = {*qrels, *(answered.answers if answered else ())}
     coverage = tuple(_coverage(system, gold, known, gold_file) for system in systems)
     for family in families:
+        refuse_absent(mean_of, family.groups, "--mean-of")
         scores = np.array([_score(family, system, qrels, answered) for system in systems])
-        results |= summarise(
-            scores.transpose(2, 1, 0), language_rows(family.groups), family.metrics, names, baseline
-        )
+        rows = language_rows(family.groups)
+        results |= summarise(scores.transpose(2, 1, 0), rows, family.metrics, names, baseline, mean_of)
         by_query |= _by_query(family, names, scores)
-    rows = {metric: len(language_rows(family.groups)) for family in families for metric in family.metrics}
+    counts = {metric: len(language_rows(family.groups)) for family in families for metric in family.metrics}
     return Comparison(
         qrels=qrels_file if judged else None,
         answers=answered.file if answered and any(map(is_answer_metric, metrics)) else None,
@@ -108,7 +111,7 @@ def compare(
         baseline=baseline if len(systems) > 1 else None,
         queries=_counts(families),
         without_relevant=without_relevant,
-        tests={metric: (len(systems) - 1) * rows[metric] for metric in metrics},
+        tests={metric: (len(systems) - 1) * counts[metric] for metric in metrics},
         remarks=(
             *(system.origin for system in systems if system.origin),
             *(answered.remarks(metrics) if answered else ()),

@@ -44,6 +44,7 @@ class Request:
     metrics: Sequence[str] = ()
     topics: Sequence[str] = ()
     languages: Sequence[str] = ()
+    mean_of: Sequence[str] = ()
     xor_predictions: bool = False
     overwrite: bool = False
 
@@ -82,6 +83,7 @@ def run_comparison(request: Request) -> tuple[Comparison, list[Path]]:
         baseline=request.baseline,
         languages=read_languages(topics),
         only=request.languages,
+        mean_of=request.mean_of,
     )
     files = write_report(
         comparison,

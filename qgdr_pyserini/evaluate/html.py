@@ -99,8 +99,8 @@ def _summary(comparison: Comparison) -> Iterator[str]:
     """Say for each system but the baseline what came out under the first metric."""
     metric, results = next(iter(comparison.results.items()))
     for name, scores in results.items():
-        mean, several = scores.mean, len(scores.languages) > 1
-        over = f" on average over {len(scores.languages)} languages" if several else ""
+        mean = scores.mean
+        over = f" on average over {len(mean.languages)} languages" if len(scores.languages) > 1 else ""
         if mean.difference is None or mean.difference_interval is None:
             if comparison.baseline is None:
                 yield f"{name} reaches {mean.value:.3f} {metric}{over}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from qgdr_pyserini.collection.topics import read_topics, topics_language
 from qgdr_pyserini.errors import InputError, QgdrError
@@ -107,9 +107,14 @@ def group_queries(
         groups.setdefault(languages.get(qid) or language_of(qid) or UNKNOWN, []).append(qid)
     if list(groups) == [UNKNOWN]:
         groups = {EVERYTHING: groups[UNKNOWN]}
-    if missing := [name for name in only if name not in groups]:
-        raise QgdrError(
-            f"--language {missing[0]}: no judged query is in it; there are {', '.join(sorted(groups))}"
-        )
+    refuse_absent(only, groups, "--language")
     kept = only or groups
     return {name: groups[name] for name in sorted(kept, key=lambda name: (name == UNKNOWN, name))}
+
+
+def refuse_absent(languages: Iterable[str], groups: Collection[str], option: str) -> None:
+    """Raise `QgdrError` where a language that an option names has no queries."""
+    if missing := [name for name in languages if name not in groups]:
+        raise QgdrError(
+            f"{option} {missing[0]}: no judged query is in it; there are {', '.join(sorted(groups))}"
+        )

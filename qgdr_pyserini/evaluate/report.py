@@ -17,10 +17,11 @@
 ======================  =================================================================================
 
 ``missing`` are queries of the gold without a hit, which count as zero; ``unjudged`` are queries of the run
-that were left out. ``mean`` is the mean of the languages' scores, ``all`` the score over all queries.
+that were left out. ``mean`` is the mean of its languages' scores, ``all`` the score over all queries.
 
 - SCORE is ``{"queries": number, "score": number, "interval": [low, high], "against_baseline": DIFFERENCE}``.
-- MEAN is ``{"score", "interval", "difference", "difference_interval"}``, the last two null for the baseline.
+- MEAN is ``{"languages": [language], "score", "interval", "difference", "difference_interval"}``, the last
+  two null for the baseline.
 - DIFFERENCE is ``{"difference": number, "interval": [low, high], "effect_size": number, "wins": number,
   "ties": number, "losses": number, "p": number, "p_holm": number, "p_randomisation": number,
   "p_randomisation_holm": number}``, or null for the baseline. ``p`` is Student's. ``effect_size`` is null
@@ -185,6 +186,7 @@ def _scores(scores: SystemScores) -> dict[str, Any]:
     return {
         "languages": {language: _score(score) for language, score in scores.languages.items()},
         "mean": {
+            "languages": mean.languages,
             "score": mean.value,
             "interval": mean.interval,
             "difference": mean.difference,

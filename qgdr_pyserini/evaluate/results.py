@@ -76,12 +76,15 @@ class MeanOfLanguages:
 
     Attributes
     ----------
+    languages
+        Which ones.
     value, interval
         The mean and its 95 % bootstrap interval.
     difference, difference_interval
         From the baseline's mean; None where there is no baseline to differ from.
     """
 
+    languages: tuple[str, ...]
     value: float
     interval: Interval
     difference: float | None = None
@@ -97,7 +100,7 @@ class SystemScores:
     languages
         Score by language.
     mean
-        Over the languages; queries without a language are left out.
+        Over the languages, or those of them that were asked for; queries without a language are left out.
     overall
         Score over all queries, every query counting the same.
     """

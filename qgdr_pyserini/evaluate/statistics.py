@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,7 +43,12 @@ class _Row:
 
 
 def summarise(
-    scores: Array, rows: Mapping[str, slice], metrics: Sequence[str], names: Sequence[str], baseline: str
+    scores: Array,
+    rows: Mapping[str, slice],
+    metrics: Sequence[str],
+    names: Sequence[str],
+    baseline: str,
+    mean_of: Sequence[str] = (),
 ) -> dict[str, dict[str, SystemScores]]:
     """Give every system's score in every row, and test it against the baseline.
 
@@ -59,6 +64,8 @@ def summarise(
         What the second and third axes are.
     baseline
         One of ``names``.
+    mean_of
+        Languages in the mean; all when empty.
 
     Returns
     -------
@@ -67,11 +74,16 @@ def summarise(
     """
     reference = names.index(baseline)
     tables = {row: _row(scores[queries], reference) for row, queries in rows.items()}
+    counted = tuple(mean_of) or _known_languages(rows)
     results = {}
     for place, metric in enumerate(metrics):
         cells = _cells(tables, place, reference)
         results[metric] = {
-            name: _system(tables, place, system, reference, cells[system])
+            name: SystemScores(
+                languages={row: cells[system][row] for row in _languages(rows)},
+                mean=_mean_of_languages(tables, place, system, reference, counted),
+                overall=cells[system].get(ALL_QUERIES) or next(iter(cells[system].values())),
+            )
             for system, name in enumerate(names)
         }
     return results
@@ -163,26 +175,25 @@ def effect_size(differences: Array) -> float | None:
     return float(differences.mean() / differences.std(ddof=1))
 
 
-def _system(
-    tables: Mapping[str, _Row], metric: int, system: int, reference: int, cells: dict[str, Score]
-) -> SystemScores:
-    languages = {row: score for row, score in cells.items() if row != ALL_QUERIES or len(cells) == 1}
-    # With one language, all queries are that language's.
-    overall = cells[ALL_QUERIES] if len(languages) > 1 else next(iter(languages.values()))
-    counted = [row for row in languages if row != UNKNOWN or len(languages) == 1]
-    return SystemScores(languages, _mean_of_languages(tables, metric, system, reference, counted), overall)
+def _languages(rows: Iterable[str]) -> tuple[str, ...]:
+    return tuple(row for row in rows if row != ALL_QUERIES)
+
+
+def _known_languages(rows: Iterable[str]) -> tuple[str, ...]:
+    languages = _languages(rows)
+    return tuple(row for row in languages if row != UNKNOWN) or languages
 
 
 def _mean_of_languages(
-    tables: Mapping[str, _Row], metric: int, system: int, reference: int, counted: Sequence[str]
+    tables: Mapping[str, _Row], metric: int, system: int, reference: int, counted: tuple[str, ...]
 ) -> MeanOfLanguages:
     value, interval = _average(
         [(tables[row].scores, tables[row].score_means) for row in counted], metric, system
     )
     if system == reference:
-        return MeanOfLanguages(value, interval)
+        return MeanOfLanguages(counted, value, interval)
     differences = [(tables[row].differences, tables[row].difference_means) for row in counted]
-    return MeanOfLanguages(value, interval, *_average(differences, metric, system))
+    return MeanOfLanguages(counted, value, interval, *_average(differences, metric, system))
 
 
 def _average(tables: Sequence[tuple[Array, Array]], metric: int, system: int) -> tuple[float, Interval]:

@@ -73,14 +73,20 @@ def how_tested(comparison: Comparison) -> str:
         f" randomisation test with {RANDOMISATIONS:,} random swaps. Each is corrected after Holm for the"
         f" {counts} comparisons made under a metric: every system but the baseline, in every language and,"
         f" with several, over all queries. Intervals are {CONFIDENCE:.0%} percentile bootstrap intervals from"
-        f" {RESAMPLES:,} resamples of the queries, within each language for the mean of the languages. The"
-        " effect size is the mean difference in standard deviations of the differences."
+        f" {RESAMPLES:,} resamples of the queries, within each language for the mean of"
+        f" {_chosen(comparison) or 'the languages'}. The effect size is the mean difference in standard"
+        " deviations of the differences."
     )
 
 
 def notes(comparison: Comparison) -> list[str]:
     """Say what a reader has to know beside the scores: queries missing, left out or unanswerable."""
-    return [*_coverage_notes(comparison), *_query_notes(comparison), *comparison.remarks]
+    return [
+        *_coverage_notes(comparison),
+        *_query_notes(comparison),
+        *_mean_notes(comparison),
+        *comparison.remarks,
+    ]
 
 
 def count(number: int, one: str, many: str) -> str:
@@ -183,6 +189,18 @@ def _query_notes(comparison: Comparison) -> Iterator[str]:
     if UNKNOWN in comparison.queries:
         queries = count(comparison.queries[UNKNOWN], "query", "queries")
         yield f"The language of {queries} is not known: row {UNKNOWN!r}, not part of the mean."
+
+
+def _mean_notes(comparison: Comparison) -> Iterator[str]:
+    if chosen := _chosen(comparison):
+        yield f"The mean is over {chosen}."
+
+
+def _chosen(comparison: Comparison) -> str:
+    """List the languages in the mean if some are left out; under all metrics they are the same."""
+    scores = next(iter(next(iter(comparison.results.values())).values()))
+    some = {*scores.languages} - {UNKNOWN, *scores.mean.languages}
+    return ", ".join(scores.mean.languages) if some else ""
 
 
 def _some(qids: Sequence[str]) -> str:

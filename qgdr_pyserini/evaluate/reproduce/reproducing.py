@@ -119,6 +119,7 @@ def _request(reproduction: Reproduction, folder: Path) -> Request:
         runs=[f"{system}={folder / run_name(system)}" for system in reproduction.commands],
         fuse=[f"{name}={item.method}:{','.join(item.systems)}" for name, item in reproduction.fuse.items()],
         metrics=reproduction.metrics,
+        mean_of=reproduction.mean_of,
         output=str(folder),
         overwrite=True,
     )

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from qgdr_pyserini.evaluate.bootstrap import Interval, intervals, resampled_means
+from qgdr_pyserini.evaluate.bootstrap import Interval
 from qgdr_pyserini.evaluate.compare import language_rows
 from qgdr_pyserini.evaluate.languages import group_queries
 from qgdr_pyserini.evaluate.metrics import score_queries
 from qgdr_pyserini.evaluate.reproduce.reproduction import MEAN, QRELS, Reproduction, run_name
 from qgdr_pyserini.evaluate.reproduce.table_settings import TableSettings
 from qgdr_pyserini.evaluate.reproduce.varying import choices, fill
-from qgdr_pyserini.evaluate.results import ALL_QUERIES, Difference
+from qgdr_pyserini.evaluate.results import Difference, SystemScores
 from qgdr_pyserini.evaluate.runs import read_system
 from qgdr_pyserini.evaluate.statistics import summarise
 from qgdr_pyserini.evaluate.trec import Qrels, read_qrels
@@ -86,21 +86,12 @@ def score_table(reproduction: Reproduction, settings: TableSettings, folder: Pat
         name: np.stack([_scores(reproduction, system, folder, qrels, qids) for system in systems])
         for name, systems in _systems(reproduction, settings).items()
     }
-    averages = {name: repeats.mean(axis=0) for name, repeats in scores.items()}
-    stacked = np.stack(list(averages.values()), axis=-1)
-    tested = summarise(stacked, rows, reproduction.metrics, list(scores), settings.baseline)
-    counted = {row: rows[row] for row in reproduction.mean_of or groups}
-    reference = averages[settings.baseline]
+    stacked = np.stack([repeats.mean(axis=0) for repeats in scores.values()], axis=-1)
+    mean_of = reproduction.mean_of or list(groups)
+    tested = summarise(stacked, rows, reproduction.metrics, list(scores), settings.baseline, mean_of)
     return {
         metric: {
-            name: _row(
-                repeats[:, :, place],
-                None if name == settings.baseline else averages[name][:, place] - reference[:, place],
-                {row: tested[metric][name].languages[row].against for row in rows if row != ALL_QUERIES},
-                rows,
-                counted,
-            )
-            for name, repeats in scores.items()
+            name: _row(repeats[:, :, place], tested[metric][name], rows) for name, repeats in scores.items()
         }
         for place, metric in enumerate(reproduction.metrics)
     }
@@ -124,31 +115,16 @@ def _scores(
     return np.stack([scores[metric] for metric in reproduction.metrics], axis=-1)
 
 
-def _row(
-    repeats: Array,
-    differences: Array | None,
-    tests: Mapping[str, Difference | None],
-    rows: Mapping[str, slice],
-    counted: Mapping[str, slice],
-) -> dict[str, Cell]:
-    """Make a system's cells from its scores ``(repeats, queries)`` and the differences to the baseline."""
-    cells = {row: _cell(repeats[:, rows[row]], test) for row, test in tests.items()}
-    return cells | {MEAN: _mean_cell(repeats, differences, counted)}
+def _row(repeats: Array, tested: SystemScores, rows: Mapping[str, slice]) -> dict[str, Cell]:
+    """Make a system's cells from its scores ``(repeats, queries)`` and how their mean was tested."""
+    means = {row: repeats[:, rows[row]].mean(axis=1) for row in tested.languages}
+    cells = {row: _cell(means[row], score.against) for row, score in tested.languages.items()}
+    mean = tested.mean
+    over = np.mean([means[language] for language in mean.languages], axis=0)
+    return cells | {MEAN: Cell(over.tolist(), mean.difference, mean.difference_interval, None)}
 
 
 def _cell(repeats: Array, test: Difference | None) -> Cell:
-    found = [float(value) for value in repeats.mean(axis=1)]
     if test is None:
-        return Cell(found, None, None, None)
-    return Cell(found, test.mean, test.interval, test)
-
-
-def _mean_cell(repeats: Array, differences: Array | None, languages: Mapping[str, slice]) -> Cell:
-    """Average over languages, each counting the same; resampled within each."""
-    found = [statistics.mean(float(own[queries].mean()) for queries in languages.values()) for own in repeats]
-    if differences is None:
-        return Cell(found, None, None, None)
-    parts = [differences[queries] for queries in languages.values()]
-    resampled = np.mean([resampled_means(part[:, None]) for part in parts], axis=0)
-    (interval,) = intervals(resampled)
-    return Cell(found, statistics.mean(float(part.mean()) for part in parts), interval, None)
+        return Cell(repeats.tolist(), None, None, None)
+    return Cell(repeats.tolist(), test.mean, test.interval, test)

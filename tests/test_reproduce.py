@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from qgdr_pyserini.cli.main import main
 from qgdr_pyserini.errors import QgdrError
-from qgdr_pyserini.evaluate.reproduce.kept_runs import write_kept_run
+from qgdr_pyserini.evaluate.reproduce.kept_runs import checksum, write_kept_run
 from qgdr_pyserini.evaluate.reproduce.remaking import remake
 from qgdr_pyserini.evaluate.reproduce.reproduction import (
     MARKER,
@@ -42,6 +42,10 @@ def reproduce(*arguments: str | Path) -> Result:
 @pytest.fixture
 def sample(tmp_path: Path) -> Path:
     return Path(shutil.copytree(RUNS / "sample", tmp_path / "sample"))
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
 def failed(result: Result) -> set[str]:
@@ -130,6 +134,80 @@ def test_update_keeps_runs_scores_and_report_and_leaves_what_was_written_by_hand
     write_results(tmp_path, read_reproduction(tmp_path).expected, read_reproduction(tmp_path).checksums)
     assert (tmp_path / "reproduce.toml").read_text() == text
     assert reproduce(tmp_path, "--check").exit_code == 0
+
+
+def copying(system: str, source: Path) -> str:
+    """Write a system whose command copies a run."""
+    code = f"import shutil; shutil.copy('{source}', '{{runs}}/run.{system}.txt')"
+    return f'{system} = ["python -c \\"{code}\\""]\n'
+
+
+def commands_run(result: Result) -> list[str]:
+    lines = [line for line in result.stderr.splitlines() if line.startswith("$ ")]
+    return [next((name for name in ("shared", "bm25", "run.copy") if name in line), "") for line in lines]
+
+
+@pytest.fixture(scope="module")
+def kept_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("kept")
+    shared = "shared = [\"python -c 'shared = 1'\"]\n"
+    (folder / "reproduce.toml").write_text(shared + SMALL)
+    result = reproduce(folder, "--update")
+    assert result.exit_code == 0, result.output
+    assert commands_run(result) == ["", "shared", "bm25"]
+    return folder
+
+
+@pytest.fixture
+def kept(kept_once: Path, tmp_path: Path) -> Path:
+    """Give a folder in which BM25's run on the sample collection is kept."""
+    return Path(shutil.copytree(kept_once, tmp_path / "kept"))
+
+
+def with_a_copy(kept: Path) -> None:
+    """Add a system whose run is a copy of the one that is kept."""
+    run = kept.parent / "run.txt"
+    run.write_bytes(gzip.decompress((kept / "run.bm25.txt.gz").read_bytes()))
+    head, results = (kept / "reproduce.toml").read_text().split(MARKER)
+    (kept / "reproduce.toml").write_text(f"{head}{copying('copy', run)}\n{MARKER}{results}")
+
+
+def test_extend_makes_only_the_runs_that_are_not_kept(kept: Path) -> None:
+    before = (kept / "run.bm25.txt.gz").read_bytes()
+    scores = read_reproduction(kept).expected["bm25"]
+    with_a_copy(kept)
+    result = reproduce(kept, "--extend")
+    assert result.exit_code == 0, result.output
+    assert commands_run(result) == ["", "shared", "run.copy"]
+    assert (kept / "run.bm25.txt.gz").read_bytes() == before
+    assert read_reproduction(kept).expected == {"bm25": scores, "copy": scores}
+    assert "copy" in (kept / "report.md").read_text()
+
+    (kept / "run.bm25.txt.gz").write_bytes(gzip.compress(b""))
+    assert commands_run(reproduce(kept, "--extend")) == ["", "shared", "bm25"]
+    assert (kept / "run.bm25.txt.gz").read_bytes() == before
+
+
+def test_extend_scores_anew_what_is_all_kept(kept: Path) -> None:
+    path = kept / "reproduce.toml"
+    path.write_text(path.read_text().replace('["recall@10"]', '["recall@10", "mrr@10"]'))
+    assert reproduce(kept, "--check").exit_code == 1
+    result = reproduce(kept, "--extend")
+    assert (result.exit_code, commands_run(result)) == (0, [])
+    assert list(read_reproduction(kept).expected["bm25"]) == ["recall@10", "mrr@10"]
+
+
+def test_extend_puts_no_run_beside_those_of_another_collection(kept: Path) -> None:
+    with_a_copy(kept)
+    path = kept / "reproduce.toml"
+    qrels = kept / "qrels.txt.gz"
+    was = read_reproduction(kept).checksums["qrels.txt.gz"]
+    qrels.write_bytes(gzip.compress(gzip.decompress(qrels.read_bytes()) + b"sample-de-new 0 x 1\n"))
+    path.write_text(path.read_text().replace(was, checksum(qrels)))
+    before = contents(kept)
+    result = reproduce(kept, "--extend")
+    assert (result.exit_code, "make all runs anew with --update" in result.stderr) == (2, True)
+    assert contents(kept) == before
 
 
 @pytest.mark.parametrize(

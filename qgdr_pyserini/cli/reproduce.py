@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 @click.option("--check", "mode", flag_value="check", help="Score the runs kept in FOLDER; makes none.")
 @click.option("--full", "mode", flag_value="full", default=True, help="Make all runs anew.  [default]")
 @click.option("--update", "mode", flag_value="update", help="Make all runs anew, and keep these instead.")
+@click.option(
+    "--extend",
+    "mode",
+    flag_value="extend",
+    help="Make only the runs that are missing or changed, and keep these, too.",
+)
 @click.option("--data", metavar="DIR", help="Data that the commands in FOLDER/reproduce.toml start from.")
 @click.option(
     "--work",
@@ -37,14 +43,15 @@ def reproduce(folder: Path, mode: str, data: str | None, work: Path | None) -> N
       qgdr reproduce runs/xquad --check
       qgdr reproduce runs/xquad --data data
       qgdr reproduce runs/teachers --data data --work work/teachers
+      qgdr reproduce runs/ablation --data data --work work/ablation --extend
     """
     from qgdr_pyserini.evaluate.reproduce import reproducing
 
     def say(line: str) -> None:
         click.echo(line, err=True)
 
-    if mode == "update":
-        for file in reproducing.update(folder, data, say, work):
+    if mode in ("update", "extend"):
+        for file in reproducing.update(folder, data, say, work, anew=mode == "update"):
             click.echo(f"Wrote {file}")
         mode = "check"
     rows = reproducing.check(folder) if mode == "check" else reproducing.reproduce(folder, data, say, work)

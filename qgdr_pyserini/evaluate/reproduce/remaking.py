@@ -5,10 +5,10 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
-from qgdr_pyserini.collection.collection import Collection
+from qgdr_pyserini.collection.collection import Collection as PassageCollection
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.evaluate.reproduce.kept_runs import write_kept_qrels, write_kept_run
 from qgdr_pyserini.evaluate.reproduce.reproduction import QRELS, Reproduction, run_name
@@ -20,9 +20,14 @@ _QGDR = ("-c", "from qgdr_pyserini.cli import main; main()")
 
 
 def remake(
-    reproduction: Reproduction, data: str | None, work: Path, kept: Path, say: Callable[[str], object]
+    reproduction: Reproduction,
+    data: str | None,
+    work: Path,
+    kept: Path,
+    say: Callable[[str], object],
+    systems: Collection[str] | None = None,
 ) -> Path:
-    """Run all commands.
+    """Run the commands.
 
     Parameters
     ----------
@@ -37,6 +42,8 @@ def remake(
         Where the files that would be kept go.
     say
         Called with each command before it runs.
+    systems
+        Whose commands are run, beside the shared ones; all when None.
 
     Returns
     -------
@@ -62,11 +69,15 @@ def remake(
     (work / "runs").mkdir(exist_ok=True)
     commands = _Commands(work / _DONE, places, say)
     commands.run(reproduction.collection)
-    collection = Collection.open(work / "collection")
+    collection = PassageCollection.open(work / "collection")
     _join_questions(collection, work / "questions.tsv")
-    for command in (command for own in reproduction.commands.values() for command in own):
+    chosen = [name for name in reproduction.commands if systems is None or name in systems]
+    shared = reproduction.shared if chosen else []
+    for command in [*shared, *(command for name in chosen for command in reproduction.commands[name])]:
         commands.run(command)
-    _keep(reproduction, collection, work, kept)
+    write_kept_qrels(kept / QRELS, collection.qrels)
+    for name in chosen:
+        _keep(name, work, kept, reproduction.hits)
     return kept
 
 
@@ -106,16 +117,14 @@ def _filled(command: str, places: Mapping[str, str]) -> str:
         raise QgdrError(f"command {command!r}: {error} stands for nothing; there are {known}") from None
 
 
-def _join_questions(collection: Collection, path: Path) -> None:
+def _join_questions(collection: PassageCollection, path: Path) -> None:
     with atomic_text(path) as file:
         file.writelines(topics.read_text(encoding="utf-8") for topics in collection.topics.values())
 
 
-def _keep(reproduction: Reproduction, collection: Collection, work: Path, kept: Path) -> None:
-    write_kept_qrels(kept / QRELS, collection.qrels)
-    for system in reproduction.commands:
-        files = sorted(work.glob(f"runs/run.{system}.txt")) + sorted(work.glob(f"runs/run.{system}.*.txt"))
-        if not files:
-            raise QgdrError(f"the commands of {system!r} left no run.{system}.txt or run.{system}.LANG.txt")
-        run = read_system(system, [str(file) for file in files]).run
-        write_kept_run(kept / run_name(system), run, reproduction.hits, system)
+def _keep(system: str, work: Path, kept: Path, hits: int) -> None:
+    files = sorted(work.glob(f"runs/run.{system}.txt")) + sorted(work.glob(f"runs/run.{system}.*.txt"))
+    if not files:
+        raise QgdrError(f"the commands of {system!r} left no run.{system}.txt or run.{system}.LANG.txt")
+    run = read_system(system, [str(file) for file in files]).run
+    write_kept_run(kept / run_name(system), run, hits, system)

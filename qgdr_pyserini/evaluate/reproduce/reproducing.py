@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from qgdr_pyserini.evaluate.reproduce.reproduction import (
 )
 from qgdr_pyserini.evaluate.reproduce.scoring import Row, compare_scores, find_faults, score_folder
 from qgdr_pyserini.evaluate.reproduce.table_report import write_table_report
+from qgdr_pyserini.evaluate.trec import read_qrels
 from qgdr_pyserini.lock import only_writer
 
 Say = Callable[[str], object]
@@ -65,20 +67,36 @@ def reproduce(folder: Path, data: str | None, say: Say, work: Path | None = None
         return compare_scores(reproduction, score_folder(reproduction, made, {}), {})
 
 
-def update(folder: Path, data: str | None, say: Say, work: Path | None = None) -> list[Path]:
-    """Make all runs anew and keep them, their scores and a report in place of the earlier ones.
+def update(
+    folder: Path, data: str | None, say: Say, work: Path | None = None, *, anew: bool = True
+) -> list[Path]:
+    """Make runs and keep them, their scores and a report in place of the earlier ones.
 
-    Parameters and errors are those of `reproduce`.
+    Parameters
+    ----------
+    folder, data, say, work
+        As for `reproduce`.
+    anew
+        Make all runs; otherwise those alone that are missing, or are not the file that was kept.
 
     Returns
     -------
     list of Path
         The report's files.
+
+    Raises
+    ------
+    QgdrError
+        As from `reproduce`; also if the collection is no longer the one that the kept runs were made over.
     """
     reproduction = read_reproduction(folder)
     # In the same file system, so that each file appears under its name in one step.
     with _scratch(work, folder) as place, tempfile.TemporaryDirectory(prefix=".kept.", dir=folder) as kept:
-        made = remake(reproduction, data, place, Path(kept), say)
+        made = Path(kept)
+        if anew:
+            remake(reproduction, data, place, made, say)
+        else:
+            _complete(reproduction, data, folder, place, made, say)
         faults: dict[str, str] = {}
         scores = score_folder(reproduction, made, faults)
         if faults:
@@ -91,6 +109,24 @@ def update(folder: Path, data: str | None, say: Say, work: Path | None = None) -
     if reproduction.table is not None:
         return write_table_report(reproduction, reproduction.table, folder)
     return run_comparison(_request(reproduction, folder))[1]
+
+
+def _complete(
+    reproduction: Reproduction, data: str | None, folder: Path, work: Path, made: Path, say: Say
+) -> None:
+    """Fill ``made`` with the kept files that are as they were, and the others anew."""
+    faults = find_faults(reproduction, folder)
+    intact = [name for name in reproduction.kept_files if name not in faults]
+    missing = [system for system in reproduction.commands if run_name(system) in faults]
+    if faults:
+        remake(reproduction, data, work, made, say, missing)
+        if QRELS in intact and read_qrels(made / QRELS) != read_qrels(folder / QRELS):
+            raise QgdrError(
+                f"{folder / QRELS}: the collection has other judgements by now than the kept runs were made "
+                "with; make all runs anew with --update"
+            )
+    for name in intact:
+        shutil.copy2(folder / name, made / name)
 
 
 @contextlib.contextmanager

@@ -63,6 +63,8 @@ class Reproduction(Settings):
         What is compared, in a line.
     collection
         Command that builds the collection.
+    shared
+        Commands that come before those of any system: what several of them build on.
     commands
         Commands that make each system's runs, by system; the first system is the baseline.
     metrics
@@ -97,6 +99,7 @@ class Reproduction(Settings):
 
     about: str
     collection: str
+    shared: list[str] = Field(default_factory=list)
     commands: dict[str, list[str]] = Field(min_length=1)
     metrics: list[str] = Field(min_length=1)
     hits: int = Field(ge=1)

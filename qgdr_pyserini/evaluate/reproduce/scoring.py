@@ -105,7 +105,7 @@ def compare_scores(reproduction: Reproduction, scores: Scores, faults: Mapping[s
 
 def _difference(expected: float | None, found: float | None, tolerance: float) -> str:
     if expected is None:
-        return "no score is expected; 'qgdr reproduce --update' writes it"
+        return "no score is expected; 'qgdr reproduce --extend' writes it"
     if found is None:
         return "no query of this language was scored"
     if abs(expected - found) > tolerance + _ROUNDING:

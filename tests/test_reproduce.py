@@ -207,6 +207,7 @@ def test_extend_puts_no_run_beside_those_of_another_collection(kept: Path) -> No
     before = contents(kept)
     result = reproduce(kept, "--extend")
     assert (result.exit_code, "make all runs anew with --update" in result.stderr) == (2, True)
+    assert commands_run(result) == [""]
     assert contents(kept) == before
 
 

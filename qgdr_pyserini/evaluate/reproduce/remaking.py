@@ -5,14 +5,15 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from qgdr_pyserini.collection.collection import Collection as PassageCollection
+from qgdr_pyserini.collection.collection import Collection
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.evaluate.reproduce.kept_runs import write_kept_qrels, write_kept_run
 from qgdr_pyserini.evaluate.reproduce.reproduction import QRELS, Reproduction, run_name
 from qgdr_pyserini.evaluate.runs import read_system
+from qgdr_pyserini.evaluate.trec import read_qrels
 from qgdr_pyserini.files import atomic_text
 
 _DONE = "commands-done.txt"
@@ -20,14 +21,9 @@ _QGDR = ("-c", "from qgdr_pyserini.cli import main; main()")
 
 
 def remake(
-    reproduction: Reproduction,
-    data: str | None,
-    work: Path,
-    kept: Path,
-    say: Callable[[str], object],
-    systems: Collection[str] | None = None,
+    reproduction: Reproduction, data: str | None, work: Path, kept: Path, say: Callable[[str], object]
 ) -> Path:
-    """Run the commands.
+    """Run the commands of all systems whose run is not in ``kept`` already, and those that they share.
 
     Parameters
     ----------
@@ -39,11 +35,9 @@ def remake(
         A folder with room for the collection and the indexes. Commands that came to their end in it
         before are not run again.
     kept
-        Where the files that would be kept go.
+        Where the files that would be kept go; those that are there stay.
     say
         Called with each command before it runs.
-    systems
-        Whose commands are run, beside the shared ones; all when None.
 
     Returns
     -------
@@ -53,7 +47,8 @@ def remake(
     Raises
     ------
     QgdrError
-        If ``data`` is needed and not given, or a command is unknown, fails or leaves no run.
+        If ``data`` is needed and not given, a command is unknown, fails or leaves no run, or the collection
+        has other judgements than those in ``kept``.
     """
     if reproduction.data is not None and data is None:
         raise QgdrError(
@@ -69,15 +64,15 @@ def remake(
     (work / "runs").mkdir(exist_ok=True)
     commands = _Commands(work / _DONE, places, say)
     commands.run(reproduction.collection)
-    collection = PassageCollection.open(work / "collection")
+    collection = Collection.open(work / "collection")
+    _keep_qrels(collection.qrels, kept / QRELS)
     _join_questions(collection, work / "questions.tsv")
-    chosen = [name for name in reproduction.commands if systems is None or name in systems]
-    shared = reproduction.shared if chosen else []
-    for command in [*shared, *(command for name in chosen for command in reproduction.commands[name])]:
+    missing = [name for name in reproduction.commands if not (kept / run_name(name)).exists()]
+    shared = reproduction.shared if missing else []
+    for command in [*shared, *(command for name in missing for command in reproduction.commands[name])]:
         commands.run(command)
-    write_kept_qrels(kept / QRELS, collection.qrels)
-    for name in chosen:
-        _keep(name, work, kept, reproduction.hits)
+    for name in missing:
+        _keep_run(name, work, kept, reproduction.hits)
     return kept
 
 
@@ -117,12 +112,22 @@ def _filled(command: str, places: Mapping[str, str]) -> str:
         raise QgdrError(f"command {command!r}: {error} stands for nothing; there are {known}") from None
 
 
-def _join_questions(collection: PassageCollection, path: Path) -> None:
+def _join_questions(collection: Collection, path: Path) -> None:
     with atomic_text(path) as file:
         file.writelines(topics.read_text(encoding="utf-8") for topics in collection.topics.values())
 
 
-def _keep(system: str, work: Path, kept: Path, hits: int) -> None:
+def _keep_qrels(qrels: Path, kept: Path) -> None:
+    if not kept.exists():
+        write_kept_qrels(kept, qrels)
+    elif read_qrels(kept) != read_qrels(qrels):
+        raise QgdrError(
+            f"{kept.name}: the collection has other judgements by now than the kept runs were made with; "
+            "make all runs anew with --update"
+        )
+
+
+def _keep_run(system: str, work: Path, kept: Path, hits: int) -> None:
     files = sorted(work.glob(f"runs/run.{system}.txt")) + sorted(work.glob(f"runs/run.{system}.*.txt"))
     if not files:
         raise QgdrError(f"the commands of {system!r} left no run.{system}.txt or run.{system}.LANG.txt")

@@ -22,7 +22,6 @@ from qgdr_pyserini.evaluate.reproduce.reproduction import (
 )
 from qgdr_pyserini.evaluate.reproduce.scoring import Row, compare_scores, find_faults, score_folder
 from qgdr_pyserini.evaluate.reproduce.table_report import write_table_report
-from qgdr_pyserini.evaluate.trec import read_qrels
 from qgdr_pyserini.lock import only_writer
 
 Say = Callable[[str], object]
@@ -93,10 +92,10 @@ def update(
     # In the same file system, so that each file appears under its name in one step.
     with _scratch(work, folder) as place, tempfile.TemporaryDirectory(prefix=".kept.", dir=folder) as kept:
         made = Path(kept)
-        if anew:
+        if not anew:
+            _take_intact(reproduction, folder, made)
+        if not all((made / name).exists() for name in reproduction.kept_files):
             remake(reproduction, data, place, made, say)
-        else:
-            _complete(reproduction, data, folder, place, made, say)
         faults: dict[str, str] = {}
         scores = score_folder(reproduction, made, faults)
         if faults:
@@ -111,22 +110,12 @@ def update(
     return run_comparison(_request(reproduction, folder))[1]
 
 
-def _complete(
-    reproduction: Reproduction, data: str | None, folder: Path, work: Path, made: Path, say: Say
-) -> None:
-    """Fill ``made`` with the kept files that are as they were, and the others anew."""
+def _take_intact(reproduction: Reproduction, folder: Path, made: Path) -> None:
+    """Copy the kept files that are as they were."""
     faults = find_faults(reproduction, folder)
-    intact = [name for name in reproduction.kept_files if name not in faults]
-    missing = [system for system in reproduction.commands if run_name(system) in faults]
-    if faults:
-        remake(reproduction, data, work, made, say, missing)
-        if QRELS in intact and read_qrels(made / QRELS) != read_qrels(folder / QRELS):
-            raise QgdrError(
-                f"{folder / QRELS}: the collection has other judgements by now than the kept runs were made "
-                "with; make all runs anew with --update"
-            )
-    for name in intact:
-        shutil.copy2(folder / name, made / name)
+    for name in reproduction.kept_files:
+        if name not in faults:
+            shutil.copy2(folder / name, made / name)
 
 
 @contextlib.contextmanager

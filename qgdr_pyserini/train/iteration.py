@@ -53,6 +53,38 @@ class Iteration:
         self._number, self._prefix = number, f"{number}-"
         self._recipe, self._data, self._stages = recipe, data, stages
 
+    def run(self, student: Done, teacher: TeacherAt | None, mined: Done | None) -> Done:
+        """Go through the iteration that ``distillation`` describes.
+
+        Parameters
+        ----------
+        student
+            From the iteration before.
+        teacher
+            None where the recipe has none.
+        mined
+            What this student has mined for all queries already; None if it has to mine.
+
+        Returns
+        -------
+        Done
+            The new student.
+        """
+        recipe, settings = self._recipe, self._recipe.distillation
+        assert settings is not None
+        last = self._number == recipe.iterations
+        # With one candidate there is nothing to mine.
+        alone = settings.candidates == 1
+        candidates = self.take(mined) if mined else self.mine(student, given=alone)
+        if teacher is None:
+            return self.train_student("distil", settings, student, candidates, last=last)
+        if self._data.held_out:
+            self.check_teacher(student, teacher)
+        scored, generated = self.score("score", candidates, teacher), None
+        if recipe.aligns:
+            generated = self.score("score-generated", self.generate(candidates, teacher), teacher)
+        return self.train_student("distil", settings, student, scored, generated, last=last)
+
     def mine(self, student: Done, ranker: Ranker | None = None, *, given: bool = False) -> Done:
         """Give all queries hard negatives, which the student retrieves.
 

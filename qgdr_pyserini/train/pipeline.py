@@ -144,33 +144,8 @@ def iterate(recipe: Recipe, data: TrainingData, student: Done, stages: Stages, b
     if recipe.distillation:
         for number in range(1, recipe.iterations + 1):
             known = mined if number == 1 and recipe.mines_once else None
-            student = _iteration(number, recipe, data, student, teacher, known, stages)
+            student = Iteration(number, recipe, data, stages).run(student, teacher, known)
     return student
-
-
-def _iteration(
-    number: int,
-    recipe: Recipe,
-    data: TrainingData,
-    student: Done,
-    teacher: TeacherAt | None,
-    mined: Done | None,
-    stages: Stages,
-) -> Done:
-    iteration, settings = Iteration(number, recipe, data, stages), recipe.distillation
-    assert settings is not None
-    last = number == recipe.iterations
-    # With one candidate there is nothing to mine.
-    alone = settings.candidates == 1
-    candidates = iteration.take(mined) if mined else iteration.mine(student, given=alone)
-    if teacher is None:
-        return iteration.train_student("distil", settings, student, candidates, last=last)
-    if data.held_out:
-        iteration.check_teacher(student, teacher)
-    scored, generated = iteration.score("score", candidates, teacher), None
-    if recipe.aligns:
-        generated = iteration.score("score-generated", iteration.generate(candidates, teacher), teacher)
-    return iteration.train_student("distil", settings, student, scored, generated, last=last)
 
 
 def _export(recipe: Recipe, data: TrainingData, student: Done, done: Sequence[Done], target: Path) -> None:

@@ -181,6 +181,8 @@ def test_the_mean_is_over_the_languages_asked_for():
     assert (list(scores.languages), scores.overall.mean) == (["de", "en", "es", "ru"], 0.5)
     assert result.tests == {"recall@10": 5}
     assert notes(result)[-1] == "The mean is over de, ru."
+    twice = compare(qrels, [poor, good], ["recall@10"], mean_of=["de", "ru", "de"])
+    assert twice.results["recall@10"]["good"].mean == scores.mean
     everything = compare(qrels, [poor, good], ["recall@10"], mean_of=["ru", "es", "en", "de"])
     assert everything.results["recall@10"]["good"].mean.value == 0.5
     assert not any("mean" in note for note in notes(everything))

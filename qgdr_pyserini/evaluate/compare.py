@@ -93,6 +93,7 @@ def compare(
     gold_file = qrels_file if judged or answered is None else answered.file
     results: dict[str, dict[str, SystemScores]] = {}
     by_query: dict[str, QueryScores] = {}
+    tests: dict[str, int] = {}
     names = [system.name for system in systems]
     without_relevant = _without_relevant(qrels, judged, qrels_file)
     known = {*qrels, *(answered.answers if answered else ())}
@@ -103,7 +104,7 @@ def compare(
         rows = language_rows(family.groups)
         results |= summarise(scores.transpose(2, 1, 0), rows, family.metrics, names, baseline, mean_of)
         by_query |= _by_query(family, names, scores)
-    counts = {metric: len(language_rows(family.groups)) for family in families for metric in family.metrics}
+        tests |= dict.fromkeys(family.metrics, (len(systems) - 1) * len(rows))
     return Comparison(
         qrels=qrels_file if judged else None,
         answers=answered.file if answered and any(map(is_answer_metric, metrics)) else None,
@@ -111,7 +112,7 @@ def compare(
         baseline=baseline if len(systems) > 1 else None,
         queries=_counts(families),
         without_relevant=without_relevant,
-        tests={metric: (len(systems) - 1) * counts[metric] for metric in metrics},
+        tests={metric: tests[metric] for metric in metrics},
         remarks=(
             *(system.origin for system in systems if system.origin),
             *(answered.remarks(metrics) if answered else ()),

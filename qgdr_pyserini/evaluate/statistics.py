@@ -74,7 +74,7 @@ def summarise(
     """
     reference = names.index(baseline)
     tables = {row: _row(scores[queries], reference) for row, queries in rows.items()}
-    counted = tuple(mean_of) or _known_languages(rows)
+    counted = tuple(dict.fromkeys(mean_of)) or _known_languages(rows)
     results = {}
     for place, metric in enumerate(metrics):
         cells = _cells(tables, place, reference)

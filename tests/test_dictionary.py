@@ -10,7 +10,7 @@ from qgdr_pyserini.dictionary.dictionary import NAME_WEIGHT, Dictionary
 from qgdr_pyserini.dictionary.lexicon import read_lexicon
 from qgdr_pyserini.dictionary.loading import read_dictionaries
 from qgdr_pyserini.dictionary.translating import KEPT_WEIGHT, TranslatedWord, translate
-from qgdr_pyserini.dictionary.words import runs
+from qgdr_pyserini.dictionary.words import is_unspaced, runs
 from qgdr_pyserini.errors import InputError
 
 GERMAN = Dictionary(
@@ -37,6 +37,11 @@ def test_phrases_inflections_and_compounds_are_found_and_the_rest_is_kept() -> N
         TranslatedWord("donau", (), 1.0),
     ]
     assert found("am Schwarzen Meer", GERMAN) == {"am": {}, "schwarzen meer": {"Black Sea": 1.0}}
+
+
+def test_what_is_unknown_in_a_script_without_spaces_stays_in_its_place() -> None:
+    chinese = Dictionary("zh", {"黑海": ("Black Sea",)})
+    assert [word.source for word in translate("谁去过黑海了？", chinese)] == ["谁去过", "黑海", "了"]
 
 
 def test_words_without_spaces_are_cut_by_the_longest_match() -> None:
@@ -77,7 +82,7 @@ def test_any_question_ends_in_words_that_it_holds(question: str, entries: dict[s
     for language in ("de", "ar", "zh"):
         for word in translate(question, Dictionary(language, keys)):
             assert word.source.replace(" ", "") in together
-            assert word.kept or word.translations
+            assert word.kept or word.translations or is_unspaced(word.source)
 
 
 def test_a_lexicon_is_read_for_the_languages_asked_for(tmp_path) -> None:

@@ -6,24 +6,16 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from qgdr_pyserini.dictionary.lexicon import Entries
-from qgdr_pyserini.dictionary.stems import ARABIC, shorter_forms, skeleton, stemmer, without_prefix
+from qgdr_pyserini.dictionary.lookup import Lookup, Weights
+from qgdr_pyserini.dictionary.stems import ARABIC, phrase_stemmer, skeleton
 
 NAME_WEIGHT = 0.3
 """Weight of a transliterated name beside a translation's 1: most such names are also words."""
 
-SHORTEST_PART = 4
-"""Letters in the shortest part of a compound that is looked for."""
-SHORTEST_COMPOUND = 8
-LINKS = ("", "s", "n", "en", "es", "e", "er")
-"""What German, Dutch and Scandinavian compounds put between their parts."""
-
 SHORTEST_SKELETON = 3
 
-Weights = dict[str, float]
-"""Weight by translation."""
 
-
-class Dictionary:
+class Dictionary(Lookup):
     """Translations of one language's words and phrases.
 
     A phrase is looked up as it is and by its words' stems; what a stem alone finds counts for less the more
@@ -51,7 +43,7 @@ class Dictionary:
         self.language = language
         self._entries = entries
         self._names = {name: latin for name, latin in names.items() if name not in entries}
-        self._stem = stemmer(language)
+        self._stems = phrase_stemmer(language)
         keys = [*self._entries, *self._names]
         self._by_stem = _group(keys, self._stems)
         words = (key for key in self._entries if " " not in key and len(skeleton(key)) >= SHORTEST_SKELETON)
@@ -63,7 +55,7 @@ class Dictionary:
         return len(self._entries) + len(self._names)
 
     def exactly(self, phrase: str) -> Weights:
-        """Translate a phrase that stands in the dictionary as it is; empty if it does not."""
+        """Give the phrase's own translations; a name's only where the lexicon has no such word."""
         found = dict.fromkeys(self._entries.get(phrase, ()), 1.0)
         return found or dict.fromkeys(self._names.get(phrase, ()), NAME_WEIGHT)
 
@@ -76,35 +68,12 @@ class Dictionary:
                 _add_shared(found, self.exactly(key))
         return found or None
 
-    def parts(self, word: str) -> list[Weights] | None:
-        """Translate the two parts of a compound, the first as long as can be; None if it is not one."""
-        if len(word) < SHORTEST_COMPOUND:
-            return None
-        for place in range(len(word) - SHORTEST_PART + 1, SHORTEST_PART - 1, -1):
-            for link in LINKS:
-                head = word[:place].removesuffix(link)
-                if not word[:place].endswith(link) or len(head) < SHORTEST_PART:
-                    continue
-                first, second = self.find([head]), self.find([word[place:]])
-                if first and second:
-                    return [first, second]
-        return None
-
-    def guess(self, word: str) -> Weights | None:
-        """Translate a word that is not found by a shorter form of it, or by an Arabic one's consonants."""
-        found = None
-        if self.language == ARABIC:
-            found = self.find([without_prefix(word)]) or self._by_consonants(word)
-        return found or next(filter(None, (self.find([form]) for form in shorter_forms(word))), None)
-
-    def _by_consonants(self, word: str) -> Weights:
+    def by_consonants(self, word: str) -> Weights:
+        """Translate an Arabic word by the strong consonants that its plural shares with it."""
         found: Weights = {}
         for key in self._by_skeleton.get(skeleton(word), ()):
             _add_shared(found, self.exactly(key))
         return found
-
-    def _stems(self, phrase: str) -> str:
-        return " ".join(map(self._stem, phrase.split(" ")))
 
 
 def _group(keys: Iterable[str], form: Callable[[str], str]) -> dict[str, tuple[str, ...]]:

@@ -44,6 +44,18 @@ def stemmer(language: str) -> Stem:
     return stem
 
 
+def phrase_stemmer(language: str) -> Stem:
+    """Give what stems each word of a phrase.
+
+    Examples
+    --------
+    >>> phrase_stemmer("de")("schwarzen meeres")
+    'schwarz meer'
+    """
+    stem = stemmer(language)
+    return lambda phrase: " ".join(map(stem, phrase.split(" ")))
+
+
 def light10(word: str) -> str:
     """Strip an Arabic word's article, "and", and endings.
 

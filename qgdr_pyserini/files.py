@@ -91,16 +91,34 @@ def atomic_text(path: str | os.PathLike[str]) -> Iterator[TextIO]:
     TextIO
         The open temporary file.
     """
+    with atomic_bytes(path) as raw:
+        if Path(path).suffix == ".gz":
+            with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
+                yield from _as_text(cast(IO[bytes], packed))
+        else:
+            yield from _as_text(raw)
+
+
+@contextlib.contextmanager
+def atomic_bytes(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """Open a file for writing bytes that appears under its name only when complete.
+
+    Parameters
+    ----------
+    path
+        The final name; missing parent folders are made.
+
+    Yields
+    ------
+    IO of bytes
+        The open temporary file.
+    """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(handle, "wb") as raw:
-            if target.suffix == ".gz":
-                with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
-                    yield from _as_text(cast(IO[bytes], packed))
-            else:
-                yield from _as_text(raw)
+            yield raw
             raw.flush()
             os.fsync(raw.fileno())
         Path(name).chmod(0o666 & ~_umask())

@@ -114,6 +114,9 @@ threshold = -1.0
 
 [distillation.replay]
 batch_size = 16
+
+[glossary]
+rarest = 1
 """
 
 

@@ -95,7 +95,7 @@ tags: [cross-lingual-retrieval, pyserini, qgdr]
   {_scale(encoder)}.
 - **Input**: questions up to {encoder.config.query_max_length} subwords; passages, `title\\ntext`, up to
   {encoder.config.passage_max_length}. No prefixes.
-- **Languages of the questions seen in training**: {", ".join(training.data.languages)}.
+{_glossary(encoder)}- **Languages of the questions seen in training**: {", ".join(training.data.languages)}.
 - **Licence**: {recipe.licence}.
 
 ```bash
@@ -133,6 +133,14 @@ def _model(training: Training) -> str:
     vocabulary = f" and a vocabulary of {config.vocab_size:,} subwords" if student.english else ""
     trained = f", trained from `{start}`" if start else ""
     return f"{config.model_type} of {layers} layers{vocabulary}{trained}"
+
+
+def _glossary(encoder: DualEncoder) -> str:
+    if (glossary := encoder.glossary) is None:
+        return ""
+    return f"""- **Glossary**: {len(glossary):,} words and phrases of {len(glossary.words)} languages; a
+  question's vector is the mean of its own and of that of the question with its rare words in English.
+"""
 
 
 def _scale(encoder: DualEncoder) -> str:

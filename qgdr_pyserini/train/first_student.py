@@ -117,7 +117,8 @@ def _from_checkpoint(recipe: Recipe) -> tuple[dict[str, Any], list[str], Callabl
 
     def start(folder: Path) -> dict[str, Any]:
         if known is not None:
-            encoder = DualEncoder.from_pretrained(known)
+            # A glossary is for the finished encoder: a student would learn nothing that it knows already.
+            encoder = DualEncoder.from_pretrained(known, glossary=False)
         else:
             source = ModelSource(checkpoint=student.checkpoint)
             encoder = DualEncoder.from_source(source, _config(recipe), seed=recipe.seed)

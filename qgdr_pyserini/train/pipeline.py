@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import importlib.util
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
 
+from qgdr_pyserini.dictionary.glossary import FILE as GLOSSARY
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.files import atomic_directory, atomic_text
 from qgdr_pyserini.lock import only_writer
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.languages import language_name
+from qgdr_pyserini.model.loading import load_tokenizer
 from qgdr_pyserini.train.card import Training, write_card
 from qgdr_pyserini.train.first_student import first_student
+from qgdr_pyserini.train.glossary import make_glossary
 from qgdr_pyserini.train.iteration import CUTOFF, Iteration, Ranker
 from qgdr_pyserini.train.measuring import recall_by_language
 from qgdr_pyserini.train.recipe_settings import Recipe
@@ -82,7 +86,7 @@ def train_encoder(
         student = iterate(recipe, data, student, stages, options.bm25)
         target = output / "encoder"
         if processes().is_main_process:
-            _export(recipe, data, student, stages.done, target)
+            _export(recipe, data, student, stages, target)
         processes().wait_for_everyone()
     return target
 
@@ -148,14 +152,26 @@ def iterate(recipe: Recipe, data: TrainingData, student: Done, stages: Stages, b
     return student
 
 
-def _export(recipe: Recipe, data: TrainingData, student: Done, done: Sequence[Done], target: Path) -> None:
+def _export(recipe: Recipe, data: TrainingData, student: Done, stages: Stages, target: Path) -> None:
     with atomic_directory(target, overwrite=True) as folder:
         DualEncoder.from_pretrained(student.model).save_pretrained(folder, _EXPORTS[recipe.export])
+        _add_glossary(recipe, data, folder, stages.say)
         # What is measured is what was saved, rounding included.
         saved = DualEncoder.from_pretrained(folder)
         with computing_in(recipe.negatives.precision):
             recall = recall_by_language(saved, data.held_out, data.pool(), CUTOFF) if data.held_out else {}
-        write_card(folder, Training(recipe, data, saved, done, recall, CUTOFF))
+        write_card(folder, Training(recipe, data, saved, stages.done, recall, CUTOFF))
+
+
+def _add_glossary(recipe: Recipe, data: TrainingData, folder: Path, say: Callable[[str], object]) -> None:
+    if recipe.glossary is None or data.pairs is None:
+        return
+    # A bare machine with a GPU may lack what only questions need; hours of training are not lost for that.
+    missing = [name for name in ("Stemmer", "py3langid") if importlib.util.find_spec(name) is None]
+    if missing:
+        say(f"glossary: left out, {' and '.join(missing)} not installed; see 'qgdr encoders add-glossary'")
+        return
+    make_glossary(data.pairs, load_tokenizer(str(folder)), recipe.glossary).save(folder / GLOSSARY)
 
 
 def _claim(output: Path, recipe: Recipe, resume: bool) -> None:

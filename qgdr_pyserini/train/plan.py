@@ -99,7 +99,8 @@ class _Plan:
         bytes_each = {"fp32": 4, "fp16": 2, "fp8": 1}[recipe.export]
         about = f"{size.parameters:,} parameters, {size.dimension} dimensions, " if size else ""
         disk = f"{size.parameters * bytes_each / 2**20:,.0f} MiB on disk" if size else "size not known here"
-        yield Line("encoder", about + disk)
+        glossary = " beside the glossary" if recipe.glossary else ""
+        yield Line("encoder", about + disk + glossary)
 
     def _start(self) -> Iterator[Line]:
         recipe, size = self._recipe, self._student

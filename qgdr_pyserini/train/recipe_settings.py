@@ -182,6 +182,21 @@ class TeacherRecipe(Settings):
         return self
 
 
+class GlossarySettings(Settings):
+    """What a finished encoder is told of the lexicon; see `qgdr_pyserini.dictionary.glossing`.
+
+    Parameters
+    ----------
+    translations
+        Most translations of a word, all of which stand for it.
+    rarest
+        How often every word of a translation must occur in the English of the training set.
+    """
+
+    translations: int = Field(default=2, ge=1, le=8)
+    rarest: int = Field(default=2, ge=0)
+
+
 class MiningSettings(NegativeSettings):
     """Where hard negatives come from; see `qgdr_pyserini.train.negatives.NegativeSettings`.
 
@@ -220,7 +235,7 @@ class Recipe(Settings):
         Precision of the weights on disk; ``fp8`` is for matrices, the rest is kept in fp32.
     data, vocabulary, student, pairs, embedding_start, translation, pretraining, warmup, teacher, negatives
         Groups of settings.
-    generation, distillation
+    generation, distillation, glossary
         Further groups.
     """
 
@@ -243,6 +258,7 @@ class Recipe(Settings):
     negatives: MiningSettings = MiningSettings()
     generation: GenerationSettings = GenerationSettings()
     distillation: DistillationSettings | None = None
+    glossary: GlossarySettings | None = None
 
     @model_validator(mode="after")
     def _groups_fit(self) -> Self:
@@ -310,6 +326,10 @@ def _contradictions(recipe: Recipe) -> list[tuple[bool, str]]:
         (
             switched and not (recipe.pairs and training_set),
             "'code_switched' needs 'pairs', and data of format 'training-set'",
+        ),
+        (
+            recipe.glossary is not None and not training_set,
+            "'glossary' needs data of format 'training-set'",
         ),
         (taught and teacher is None, "distillation with 'kd' or 'alpha' above 0 needs 'teacher'"),
         (

@@ -1,0 +1,41 @@
+"""Which language a question is in."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+
+ENGLISH = "en"
+
+
+class LanguageIdentifier:
+    """Tells languages apart by the letters of a text (py3langid: Lui and Baldwin 2012).
+
+    Parameters
+    ----------
+    languages
+        ISO 639-1 codes to choose from; those that the model does not know are left out.
+
+    Examples
+    --------
+    >>> identifier = LanguageIdentifier(["da", "de", "en", "zh"])
+    >>> [identifier.identify(text) for text in ("Wo entspringt die Donau?", "多瑙河发源于哪里？")]
+    ['de', 'zh']
+    """
+
+    def __init__(self, languages: Iterable[str]) -> None:
+        from py3langid import langid
+
+        self._model = langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE)
+        known = set(self._model.labels)
+        self._model.set_languages([language for language in languages if language in known])
+
+    def identify(self, text: str) -> str:
+        """Give the likeliest language's code."""
+        return str(self._model.classify(text)[0])
+
+
+@functools.cache
+def identifier(languages: tuple[str, ...]) -> LanguageIdentifier:
+    """Give the identifier of some languages, loaded once: its tables take a second."""
+    return LanguageIdentifier(languages)

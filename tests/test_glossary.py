@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from training_slices import cut
 from transformers import AutoTokenizer
 
 from qgdr_pyserini.cli import main
@@ -19,6 +20,7 @@ from qgdr_pyserini.encode.query_encoder import encode_queries
 from qgdr_pyserini.errors import InputError
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.registry import find_encoder
+from qgdr_pyserini.pyserini_plugin.encoders import QgdrQueryEncoder
 from qgdr_pyserini.train.glossary import make_glossary
 from qgdr_pyserini.train.recipe_settings import GlossarySettings
 
@@ -186,6 +188,14 @@ def test_queries_are_encoded_with_and_without_it(tmp_path):
     assert read["command"] == read["without"] != read["with"]
 
 
+@pytest.mark.parametrize(("value", "used"), [("0", False), ("1", True), ("", True), (None, True)])
+def test_the_environment_leaves_it_out_of_pyserini(monkeypatch, glossed, value, used):
+    monkeypatch.delenv("QGDR_GLOSSARY", raising=False)
+    if value is not None:
+        monkeypatch.setenv("QGDR_GLOSSARY", value)
+    assert (QgdrQueryEncoder(str(glossed)).encoder.glossary is not None) == used
+
+
 def test_an_encoder_is_given_a_glossary_by_command(tiny_encoder, shared_data, tmp_path):
     folder = tmp_path / "mine-qgdr"
     shutil.copytree(tiny_encoder, folder)
@@ -195,8 +205,6 @@ def test_an_encoder_is_given_a_glossary_by_command(tiny_encoder, shared_data, tm
     assert refused.exit_code == 2
     assert "nowhere: no such training folder" in refused.output
     assert not (folder / FILE).exists()
-    from training_slices import cut
-
     cut(shared_data / "train", tmp_path / "data")
     arguments[-1] = str(tmp_path / "data")
     done = CliRunner().invoke(main, [*arguments, "--recipe", "qgdr"])

@@ -75,6 +75,13 @@ def test_the_usual_translations_are_kept_and_names_give_way_to_words(tokenizer):
     assert made(tokenizer, rarest=2).lookup("de", tokenizer.decode).find(["wiener", "philharmoniker"]) is None
 
 
+def test_explanations_are_no_translations_however_rare_words_may_be(tokenizer):
+    glossary = made(tokenizer, rarest=0, translations=8)
+    assert "portable wind instrument with keys" not in glossary.lookup("de", tokenizer.decode).find(
+        ["quetschkommode"]
+    )
+
+
 def test_rare_words_are_replaced_and_others_stay(tokenizer):
     glosser = Glosser(made(tokenizer), tokenizer)
     question = "Wer hat die Quetschkommode der Wiener Philharmoniker erfunden?"

@@ -165,7 +165,7 @@ class _StoredWords(Lookup):
         words = glossary.words[language]
         self.language = language
         self.most_words, self.most_letters = words.most_words, words.most_letters
-        self._row = {key: row for row, key in enumerate(words.keys.tolist())}
+        self._row = {phrase: row for row, phrase in enumerate(words.keys.tolist())}
         self._meanings = words.meanings
         self._pieces, self._ends = glossary.pieces, np.cumsum(glossary.lengths, dtype=np.int64)
         self._decode = decode

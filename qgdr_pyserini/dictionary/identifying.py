@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable
 
+from qgdr_pyserini.errors import QgdrError
+
 ENGLISH = "en"
 
 
@@ -16,6 +18,11 @@ class LanguageIdentifier:
     languages
         ISO 639-1 codes to choose from; those that the model does not know are left out.
 
+    Raises
+    ------
+    QgdrError
+        If py3langid is not installed.
+
     Examples
     --------
     >>> identifier = LanguageIdentifier(["da", "de", "en", "zh"])
@@ -24,8 +31,12 @@ class LanguageIdentifier:
     """
 
     def __init__(self, languages: Iterable[str]) -> None:
-        from py3langid import langid
-
+        try:
+            from py3langid import langid
+        except ImportError:
+            raise QgdrError(
+                "the encoder's glossary needs py3langid; install it, or set QGDR_GLOSSARY=0"
+            ) from None
         self._model = langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE)
         known = set(self._model.labels)
         self._model.set_languages([language for language in languages if language in known])

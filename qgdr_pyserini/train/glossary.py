@@ -120,9 +120,9 @@ def _best(stem: Stem, common: Counter[str], settings: GlossarySettings, entries:
 
 
 def _commonness(english: str, common: Counter[str]) -> int:
-    """Give how often the rarest word of a translation occurs; 0 for one that is too long."""
+    """Give how often the rarest word of a translation occurs; -1 for one that is empty or too long."""
     words = runs(english)
-    return min((common[word] for word in words), default=0) if len(words) <= _MOST_WORDS else 0
+    return min(common[word] for word in words) if 0 < len(words) <= _MOST_WORDS else -1
 
 
 def _most_used(stored: dict[str, Stored]) -> dict[str, int]:
@@ -144,10 +144,10 @@ def _words(phrases: Stored, numbers: Mapping[str, int], translations: int) -> Wo
         if known:
             # Of two phrases with one hash, the first stays.
             rows.setdefault(key(stems), known + [0] * (translations - len(known)))
-    keys = sorted(rows)  # equal dictionaries give equal files
+    hashes = sorted(rows)  # equal dictionaries give equal files
     return Words(
-        np.array(keys, dtype=np.uint32),
-        np.array([rows[key] for key in keys], dtype=np.uint16).reshape(len(keys), translations),
+        np.array(hashes, dtype=np.uint32),
+        np.array([rows[one] for one in hashes], dtype=np.uint16).reshape(len(hashes), translations),
         max((stems.count(" ") + 1 for stems in phrases), default=1),
         max(map(len, phrases), default=1),
     )

@@ -59,8 +59,33 @@ def make_glossary(
     )
 
 
+def add_glossary(folder: Path, data: TrainingSet, settings: GlossarySettings) -> Glossary:
+    """Write a glossary into an encoder's folder, in place of one that is there.
+
+    Parameters
+    ----------
+    folder
+        The encoder's folder, with its tokenizer.
+    data, settings
+        As for `make_glossary`.
+
+    Returns
+    -------
+    Glossary
+        What was written.
+
+    Raises
+    ------
+    QgdrError
+        If the tokenizer cannot be loaded.
+    """
+    glossary = make_glossary(data, load_tokenizer(str(folder)), settings)
+    glossary.save(folder / FILE)
+    return glossary
+
+
 def gloss_encoder(folder: Path, recipe: Recipe, data_folder: Path) -> Glossary:
-    """Write a glossary into a trained encoder's folder.
+    """Give a trained encoder the glossary that training by a recipe would have given it.
 
     Parameters
     ----------
@@ -84,10 +109,7 @@ def gloss_encoder(folder: Path, recipe: Recipe, data_folder: Path) -> Glossary:
     data = read_training_data(data_folder, recipe.data, recipe.holdout)
     if data.pairs is None or not data.pairs.lexicon:
         raise QgdrError(f"{data_folder}: no lexicon; a glossary needs data of format 'training-set'")
-    tokenizer = load_tokenizer(str(folder))
-    glossary = make_glossary(data.pairs, tokenizer, recipe.glossary or GlossarySettings())
-    glossary.save(folder / FILE)
-    return glossary
+    return add_glossary(folder, data.pairs, recipe.glossary or GlossarySettings())
 
 
 def _languages(data: TrainingSet) -> set[str]:

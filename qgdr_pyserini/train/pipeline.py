@@ -11,16 +11,14 @@ from pathlib import Path
 
 import torch
 
-from qgdr_pyserini.dictionary.glossary import FILE as GLOSSARY
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.files import atomic_directory, atomic_text
 from qgdr_pyserini.lock import only_writer
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.languages import language_name
-from qgdr_pyserini.model.loading import load_tokenizer
 from qgdr_pyserini.train.card import Training, write_card
 from qgdr_pyserini.train.first_student import first_student
-from qgdr_pyserini.train.glossary import make_glossary
+from qgdr_pyserini.train.glossary import add_glossary
 from qgdr_pyserini.train.iteration import CUTOFF, Iteration, Ranker
 from qgdr_pyserini.train.measuring import recall_by_language
 from qgdr_pyserini.train.recipe_settings import Recipe
@@ -171,7 +169,7 @@ def _add_glossary(recipe: Recipe, data: TrainingData, folder: Path, say: Callabl
     if missing:
         say(f"glossary: left out, {' and '.join(missing)} not installed; see 'qgdr encoders add-glossary'")
         return
-    make_glossary(data.pairs, load_tokenizer(str(folder)), recipe.glossary).save(folder / GLOSSARY)
+    add_glossary(folder, data.pairs, recipe.glossary)
 
 
 def _claim(output: Path, recipe: Recipe, resume: bool) -> None:

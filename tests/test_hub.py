@@ -97,10 +97,10 @@ def endpoint():
 def build(tmp_path: Path, endpoint: str, language: str) -> subprocess.CompletedProcess[str]:
     output = tmp_path / language
     command = ["collection", "build", "miracl", "--language", language, "--source", "hub", "--output", output]
-    environment = {"HF_ENDPOINT": endpoint, "HF_HOME": str(tmp_path / "hf"), "NO_PROXY": "127.0.0.1"}
+    hub = {"HF_ENDPOINT": endpoint, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "0"}
     return subprocess.run(
         [sys.executable, "-c", "from qgdr_pyserini.cli import main; main()", *map(str, command)],
-        env={**os.environ, **environment},
+        env={**os.environ, **hub, "NO_PROXY": "127.0.0.1"},
         capture_output=True,
         text=True,
         check=False,

@@ -22,7 +22,7 @@ holdout = 0.1
 iterations = 2
 
 [data]
-limit_per_language = 12
+limit_per_language = 5
 
 [vocabulary]
 size = 6000

@@ -18,17 +18,19 @@ PLUGIN_TESTS := $(wildcard tests/test_plugin_*.py) $(addprefix tests/test_,$(add
 demo: $(READY)
 	$(BIN)/qgdr demo --output qgdr-demo
 
-# A worker a core, one thread each: threads of several processes that share cores wait for each other.
+# Threads of several processes that share cores wait for each other.
+test test-pyserini2: export OMP_NUM_THREADS := 1
+
+# Files in the order of their names: the long ones are not the last.
 test: $(READY) lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile \
-		--no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 ifeq ($(PYTHON312),)
 test-pyserini2:
 	@echo "=== SKIPPED: NOTHING WAS TESTED WITH PYSERINI 2.x: no Python 3.12 is here; set PYTHON312= ===" >&2
 else
 test-pyserini2: $(READY312)
-	OMP_NUM_THREADS=1 $(LIMIT) 30m $(BIN312)/python -m pytest $(PLUGIN_TESTS)
+	$(LIMIT) 30m $(BIN312)/python -m pytest $(PLUGIN_TESTS)
 endif
 
 lint: $(READY)

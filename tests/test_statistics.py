@@ -11,6 +11,7 @@ from scipy.stats import bootstrap, permutation_test
 from qgdr_pyserini.evaluate import bootstrap as bootstrap_module
 from qgdr_pyserini.evaluate import significance
 from qgdr_pyserini.evaluate.bootstrap import intervals, resampled_means
+from qgdr_pyserini.evaluate.parallel import by_question, question_numbers
 from qgdr_pyserini.evaluate.significance import RANDOMISATIONS, randomisation_p_values
 from qgdr_pyserini.evaluate.statistics import effect_size, summarise
 
@@ -63,13 +64,64 @@ def test_the_mean_of_languages_has_an_interval_from_resampling_each():
     scores = np.random.default_rng(5).random((120, 1, 2))
     scores[100:, :, 1] += 1
     rows = {"de": slice(0, 100), "es": slice(100, 120), "all queries": slice(0, 120)}
-    mean = summarise(scores, rows, ["m"], ["a", "b"], "a")["m"]["b"].mean
+    mean = summarise(scores, rows, np.arange(120), ["m"], ["a", "b"], "a")["m"]["b"].mean
     differences = scores[:, 0, 1] - scores[:, 0, 0]
     assert mean.difference == pytest.approx((differences[:100].mean() + differences[100:].mean()) / 2)
     error = np.sqrt(differences[:100].var(ddof=1) / 100 + differences[100:].var(ddof=1) / 20) / 2
     assert mean.difference_interval.high - mean.difference_interval.low == pytest.approx(
         3.92 * error, rel=0.15
     )
+
+
+LANGUAGES = ("de", "es", "ru")
+
+
+def _in(languages, names):
+    return {f"xquad-{language}-{name}": language for language in languages for name in names}
+
+
+@given(st.sets(st.text("ab12-", min_size=1, max_size=4), min_size=1, max_size=9).map(sorted))
+def test_translations_are_one_question_whatever_else_is_in_their_ids(names):
+    regions = zip(names, ("zh", "zh_cn"), strict=False)
+    chinese = {f"xquad-zh_cn-{name}": language for name, language in regions}
+    numbers = question_numbers(_in(LANGUAGES, names) | {"q7": "ru"} | chinese)
+    own = [*range(len(names))]
+    assert numbers.tolist() == [*own * len(LANGUAGES), len(names), *own[: len(chinese)]]
+
+
+def test_translations_are_no_more_evidence_than_their_question():
+    """Six languages in which a system does equally well on each question tell what one of them tells."""
+    languages = (*LANGUAGES, "ar", "en", "zh")
+    scores = np.random.default_rng(7).random((40, 1, 2))
+    questions = question_numbers(_in(languages, range(40)))
+    rows = {language: slice(40 * place, 40 * place + 40) for place, language in enumerate(languages)}
+    rows["all queries"] = slice(0, 240)
+    found = summarise(np.concatenate([scores] * 6), rows, questions, ["m"], ["a", "b"], "a")["m"]["b"]
+    one, all_queries = found.languages["de"].against, found.overall.against
+    for name in ("p_value", "p_randomisation", "p_holm", "mean"):
+        assert getattr(all_queries, name) == pytest.approx(getattr(one, name), rel=1e-9), name
+    assert all_queries.interval == pytest.approx(one.interval)
+    assert found.mean.difference_interval == pytest.approx(one.interval)
+    apart = summarise(np.concatenate([scores] * 6), rows, np.arange(240), ["m"], ["a", "b"], "a")["m"][
+        "b"
+    ].overall.against
+    assert apart.p_value < all_queries.p_value
+    assert all_queries.wins + all_queries.ties + all_queries.losses == 240
+
+
+def test_questions_of_unequal_size_are_drawn_whole():
+    random = np.random.default_rng(8)
+    sizes = random.integers(1, 6, 300)
+    questions = random.permutation(np.repeat(np.arange(300), sizes))
+    values = (random.random(300)[questions] + 0.1 * random.random(len(questions)))[:, None]
+    sums, counted = by_question(values, questions)
+    assert counted.tolist() == sizes.tolist()
+    assert sums.sum() == pytest.approx(values.sum())
+    (interval,) = intervals(resampled_means(values, questions))
+    # The error of a ratio of sums, by linearisation.
+    error = np.sqrt(((sums[:, 0] - values.mean() * counted) ** 2).sum()) / counted.sum()
+    assert interval.high - interval.low == pytest.approx(3.92 * error, rel=0.1)
+    assert interval.low < values.mean() < interval.high
 
 
 def test_alike_systems_are_told_apart_no_more_often_than_the_level(monkeypatch):
@@ -86,7 +138,7 @@ def test_alike_systems_are_told_apart_no_more_often_than_the_level(monkeypatch):
     for _ in range(200):
         difficulty = random.beta(0.5, 0.5, (60, 1, 1))
         scores = (random.random((60, 1, 3)) < difficulty) / random.integers(1, 11, (60, 1, 3))
-        found = summarise(scores, rows, ["mrr"], ["a", "b", "c"], "a")["mrr"]
+        found = summarise(scores, rows, np.arange(60), ["mrr"], ["a", "b", "c"], "a")["mrr"]
         tests = [
             score.against
             for name in ("b", "c")

@@ -75,8 +75,9 @@ def compare(
 
     Prints a table for each metric and writes report.html, .md, .tex and .json. Every query with a judgement
     or answer counts, as zero where a run has no hit for it. Each system is tested against the baseline by
-    Student's and Fisher's paired tests, corrected after Holm. With --topics and --corpus, report.html shows
-    the queries that gained and lost most, and what both systems found.
+    Student's and Fisher's paired tests, corrected after Holm; over all languages, queries whose ids differ
+    by the language alone count as one question. With --topics and --corpus, report.html shows the queries
+    that gained and lost most, and what both systems found.
 
     \b
     Example:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qgdr_pyserini.evaluate.blocks import block_sizes
+from qgdr_pyserini.evaluate.parallel import by_question
 from qgdr_pyserini.evaluate.significance import SEED
 
 RESAMPLES = 2_000
@@ -21,15 +22,21 @@ class Interval(NamedTuple):
     high: float
 
 
-def resampled_means(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def resampled_means(
+    values: NDArray[np.float64], questions: NDArray[np.intp] | None = None
+) -> NDArray[np.float64]:
     """Draw as many queries as there are, with replacement, and take their mean; again and again.
 
-    All columns meet the same draws. The seed is fixed.
+    All columns meet the same draws. The seed is fixed, so that as many queries in the same order also meet
+    the same draws: those of each language of a parallel collection.
 
     Parameters
     ----------
     values
         By query, shape (queries, columns).
+    questions
+        The question of each query, shape (queries,), from `question_numbers`; a question is drawn with all
+        its queries. None where each query is a question of its own.
 
     Returns
     -------
@@ -37,13 +44,14 @@ def resampled_means(values: NDArray[np.float64]) -> NDArray[np.float64]:
         Means, shape (`RESAMPLES`, columns).
     """
     random = np.random.default_rng(SEED)
-    queries = len(values)
+    sums, sizes = by_question(values, questions)
+    drawable = len(sums)
     means = []
-    for size in block_sizes(RESAMPLES, queries):
-        drawn = random.integers(0, queries, size=(size, queries)) + np.arange(size)[:, None] * queries
-        # How often each query was drawn; a product with that is far faster than gathering the values.
-        times = np.bincount(drawn.ravel(), minlength=size * queries).reshape(size, queries)
-        means.append(times @ values / queries)
+    for size in block_sizes(RESAMPLES, drawable):
+        drawn = random.integers(0, drawable, size=(size, drawable)) + np.arange(size)[:, None] * drawable
+        # How often each question was drawn; a product with that is far faster than gathering the values.
+        times = np.bincount(drawn.ravel(), minlength=size * drawable).reshape(size, drawable)
+        means.append(times @ sums / (times @ sizes)[:, None])
     return np.concatenate(means)
 
 

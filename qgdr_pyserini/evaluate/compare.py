@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.evaluate.answered import Answered, score_answers
-from qgdr_pyserini.evaluate.languages import group_queries, refuse_absent
+from qgdr_pyserini.evaluate.languages import group_queries, language_by_query, refuse_absent
 from qgdr_pyserini.evaluate.metrics import DEFAULT_METRICS, check_metrics, is_answer_metric, score_queries
+from qgdr_pyserini.evaluate.parallel import question_numbers
 from qgdr_pyserini.evaluate.results import ALL_QUERIES, Comparison, Coverage, QueryScores, SystemScores
 from qgdr_pyserini.evaluate.runs import System
 from qgdr_pyserini.evaluate.statistics import summarise
@@ -35,7 +36,12 @@ class _Family:
 
     @property
     def qids(self) -> list[str]:
-        return [qid for group in self.groups.values() for qid in group]
+        return list(self.languages)
+
+    @property
+    def languages(self) -> dict[str, str]:
+        """Language by query, group by group."""
+        return language_by_query(self.groups)
 
 
 def compare(
@@ -102,7 +108,10 @@ def compare(
         refuse_absent(mean_of, family.groups, "--mean-of")
         scores = np.array([_score(family, system, qrels, answered) for system in systems])
         rows = language_rows(family.groups)
-        results |= summarise(scores.transpose(2, 1, 0), rows, family.metrics, names, baseline, mean_of)
+        questions = question_numbers(family.languages)
+        results |= summarise(
+            scores.transpose(2, 1, 0), rows, questions, family.metrics, names, baseline, mean_of
+        )
         by_query |= _by_query(family, names, scores)
         tests |= dict.fromkeys(family.metrics, (len(systems) - 1) * len(rows))
     return Comparison(
@@ -169,8 +178,7 @@ def _score(
 
 def _by_query(family: _Family, names: Sequence[str], scores: NDArray[np.float64]) -> dict[str, QueryScores]:
     """Label the scores, shape (systems, metrics, queries)."""
-    qids = tuple(family.qids)
-    languages = tuple(language for language, group in family.groups.items() for _ in group)
+    qids, languages = tuple(family.languages), tuple(family.languages.values())
     return {
         metric: QueryScores(qids, languages, dict(zip(names, scores[:, place], strict=True)))
         for place, metric in enumerate(family.metrics)

@@ -112,6 +112,17 @@ def group_queries(
     return {name: groups[name] for name in sorted(kept, key=lambda name: (name == UNKNOWN, name))}
 
 
+def language_by_query(groups: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Tell each query's group, group by group.
+
+    Examples
+    --------
+    >>> language_by_query({"de": ["a", "b"], "es": ["c"]})
+    {'a': 'de', 'b': 'de', 'c': 'es'}
+    """
+    return {qid: language for language, group in groups.items() for qid in group}
+
+
 def refuse_absent(languages: Iterable[str], groups: Collection[str], option: str) -> None:
     """Raise `QgdrError` where a language that an option names has no queries."""
     if missing := [name for name in languages if name not in groups]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from qgdr_pyserini.evaluate.bootstrap import Interval, intervals, resampled_means
 from qgdr_pyserini.evaluate.languages import UNKNOWN
+from qgdr_pyserini.evaluate.parallel import by_question
 from qgdr_pyserini.evaluate.results import ALL_QUERIES, Difference, MeanOfLanguages, Score, SystemScores
 from qgdr_pyserini.evaluate.significance import holm, paired_p_value, randomisation_p_values
 
@@ -45,6 +46,7 @@ class _Row:
 def summarise(
     scores: Array,
     rows: Mapping[str, slice],
+    questions: NDArray[np.intp],
     metrics: Sequence[str],
     names: Sequence[str],
     baseline: str,
@@ -60,6 +62,9 @@ def summarise(
         Shape (queries, metrics, systems).
     rows
         Where each language's queries lie; several languages are followed by `ALL_QUERIES`.
+    questions
+        The question of each query, shape (queries,), from `question_numbers`: what tests and intervals take
+        to be independent.
     metrics, names
         What the second and third axes are.
     baseline
@@ -73,7 +78,7 @@ def summarise(
         By metric and system.
     """
     reference = names.index(baseline)
-    tables = {row: _row(scores[queries], reference) for row, queries in rows.items()}
+    tables = {row: _row(scores[queries], questions[queries], reference) for row, queries in rows.items()}
     counted = tuple(dict.fromkeys(mean_of)) or _known_languages(rows)
     results = {}
     for place, metric in enumerate(metrics):
@@ -89,18 +94,20 @@ def summarise(
     return results
 
 
-def _row(scores: Array, reference: int) -> _Row:
+def _row(scores: Array, questions: NDArray[np.intp], reference: int) -> _Row:
     differences = scores - scores[:, :, [reference]]
     both = np.concatenate((scores, differences), axis=2)
-    means = resampled_means(both.reshape(len(both), -1)).reshape(-1, *both.shape[1:])
+    means = resampled_means(both.reshape(len(both), -1), questions).reshape(-1, *both.shape[1:])
     systems = scores.shape[2]
+    sums = by_question(both.reshape(len(both), -1), questions)[0].reshape(-1, *both.shape[1:])
     student = np.array(
         [
             [paired_p_value(metric[:, reference], metric[:, system]) for system in range(systems)]
-            for metric in np.moveaxis(scores, 1, 0)
+            for metric in np.moveaxis(sums, 1, 0)
         ]
     )
-    randomisation = randomisation_p_values(differences.reshape(len(scores), -1)).reshape(student.shape)
+    swapped = sums[:, :, systems:].reshape(len(sums), -1)
+    randomisation = randomisation_p_values(swapped).reshape(student.shape)
     return _Row(scores, differences, means[:, :, :systems], means[:, :, systems:], student, randomisation)
 
 

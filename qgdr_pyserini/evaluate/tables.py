@@ -72,8 +72,9 @@ def how_tested(comparison: Comparison) -> str:
         "Paired by query. Both tests are two-sided: Student's t-test, which the marks follow, and Fisher's"
         f" randomisation test with {RANDOMISATIONS:,} random swaps. Each is corrected after Holm for the"
         f" {counts} comparisons made under a metric: every system but the baseline, in every language and,"
-        f" with several, over all queries. Intervals are {CONFIDENCE:.0%} percentile bootstrap intervals from"
-        f" {RESAMPLES:,} resamples of the queries, within each language for the mean of"
+        f" with several, over all queries, where translations of a question, whose ids differ by the language"
+        f" alone, count as one. Intervals are {CONFIDENCE:.0%} percentile bootstrap intervals from"
+        f" {RESAMPLES:,} resamples of the questions, within each language for the mean of"
         f" {_chosen(comparison) or 'the languages'}. The effect size is the mean difference in standard"
         " deviations of the differences."
     )

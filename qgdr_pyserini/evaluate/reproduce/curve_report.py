@@ -13,6 +13,7 @@ from qgdr_pyserini.evaluate.reproduce.curve_figure import draw_curves
 from qgdr_pyserini.evaluate.reproduce.curve_scores import Curve, Panel, Point, score_curves
 from qgdr_pyserini.evaluate.reproduce.curve_settings import CurveSettings
 from qgdr_pyserini.evaluate.reproduce.reproduction import Reproduction
+from qgdr_pyserini.evaluate.tables import count
 from qgdr_pyserini.files import atomic_text
 
 _FORMAT = "qgdr-curves/1"
@@ -53,14 +54,18 @@ def _markdown(
         yield f"## {panel.title}"
         yield ""
         if reproduction.found_only:
-            found = f"{panel.queries:,} of {panel.judged:,} queries"
-            yield f"{found} ({panel.queries / panel.judged:.1%}) have a relevant passage there."
+            found = f"{panel.queries:,} of {panel.judged:,} queries ({panel.queries / panel.judged:.1%})"
+            asked = count(panel.asked, "question", "questions")
+            yield f"{found} have a relevant passage there; they ask {asked}."
             yield ""
         yield from _table(reproduction.vary[curves.over], curves, panel)
 
 
 def _explanation(reproduction: Reproduction, curves: CurveSettings) -> str:
-    text = f"{curves.metric}; bars, and brackets, are {CONFIDENCE:.0%} bootstrap intervals over queries"
+    text = (
+        f"{curves.metric}; bars, and brackets, are {CONFIDENCE:.0%} bootstrap intervals over questions, each"
+        " drawn with its translations"
+    )
     if curves.spread:
         repeats = reproduction.vary[curves.spread]
         text += (
@@ -111,6 +116,7 @@ def _object(reproduction: Reproduction, curves: CurveSettings, panels: Sequence[
             {
                 "title": panel.title,
                 "queries": panel.queries,
+                "questions": panel.asked,
                 "judged": panel.judged,
                 "curves": {curve.name: [_numbers(point) for point in curve.points] for curve in panel.curves},
                 "differences_from_first": {

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.evaluate.bootstrap import Interval, intervals, resampled_means
+from qgdr_pyserini.evaluate.languages import language_of
 from qgdr_pyserini.evaluate.metrics import score_queries
+from qgdr_pyserini.evaluate.parallel import question_numbers
 from qgdr_pyserini.evaluate.reproduce.curve_settings import CurveSettings
 from qgdr_pyserini.evaluate.reproduce.reproduction import QRELS, Reproduction, run_name
 from qgdr_pyserini.evaluate.reproduce.scoring import found_queries
@@ -87,19 +89,31 @@ class Panel:
         What stands above it.
     curves
         The lines.
-    queries, judged
-        Queries that are scored, and all that have judgements.
+    questions
+        The question of each query that is scored, shape (queries,), from `question_numbers`.
+    judged
+        How many queries have judgements.
     """
 
     title: str
     curves: list[Curve]
-    queries: int
+    questions: NDArray[np.intp]
     judged: int
+
+    @property
+    def queries(self) -> int:
+        """How many queries are scored."""
+        return len(self.questions)
+
+    @property
+    def asked(self) -> int:
+        """How many questions these are, translations counting as one."""
+        return len(np.unique(self.questions))
 
     def difference(self, other: Curve, place: int) -> tuple[float, Interval]:
         """How far the first curve is above another, and the paired bootstrap interval."""
         differences = self.curves[0].at(place).by_query - other.at(place).by_query
-        (interval,) = intervals(resampled_means(differences[:, None]))
+        (interval,) = intervals(resampled_means(differences[:, None], self.questions))
         return float(differences.mean()), interval
 
 
@@ -142,11 +156,13 @@ def _panel(
             )
         return score_queries(qrels, run.run, qids, [curves.metric])[curves.metric]
 
-    found = []
-    for name, template in templates.items():
-        points = [_point([scores(one) for one in systems]) for systems in _systems(template, reproduction)]
-        found.append(Curve(name, points))
-    return Panel(title, found, len(next(iter(scored))), len(qrels))
+    points = {
+        name: [[scores(one) for one in systems] for systems in _systems(template, reproduction)]
+        for name, template in templates.items()
+    }
+    questions = question_numbers({qid: language_of(qid) or "" for qid in next(iter(scored))})
+    found = [Curve(name, [_point(repeats, questions) for repeats in own]) for name, own in points.items()]
+    return Panel(title, found, questions, len(qrels))
 
 
 def _systems(template: str, reproduction: Reproduction) -> list[list[str]]:
@@ -161,7 +177,7 @@ def _systems(template: str, reproduction: Reproduction) -> list[list[str]]:
     ]
 
 
-def _point(repeats: Sequence[Array]) -> Point:
+def _point(repeats: Sequence[Array], questions: NDArray[np.intp]) -> Point:
     by_query = np.mean(repeats, axis=0)
-    (interval,) = intervals(resampled_means(by_query[:, None]))
+    (interval,) = intervals(resampled_means(by_query[:, None], questions))
     return Point(by_query, [float(scores.mean()) for scores in repeats], interval)

@@ -58,9 +58,9 @@ def _explanation(reproduction: Reproduction, settings: TableSettings) -> str:
             f"{', '.join(repeats)}); rows without ± were made once. The mean is that{counted}.",
             f"↑ better, ↓ worse than {settings.baseline}: \\* p < 0.05, \\*\\* p < 0.01 by Student's t-test,",
             "two-sided, paired by query, of each query's mean over the runs, Holm-corrected for all systems",
-            "in every language and over all queries under a metric. That tells whether other questions would",
-            "show the difference; ± tells how much other seeds would.",
-            f"Brackets are {CONFIDENCE:.0%} bootstrap intervals over queries ({RESAMPLES:,} resamples),",
+            "in every language and over all queries under a metric, translations of a question counting as",
+            "one. That tells whether other questions would show a difference; ± how much other seeds would.",
+            f"Brackets are {CONFIDENCE:.0%} bootstrap intervals over questions ({RESAMPLES:,} resamples),",
             "within each language for the mean, which is not tested.",
             "Every figure is computed from the runs in this folder.",
         )

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from qgdr_pyserini.evaluate.bootstrap import Interval
 from qgdr_pyserini.evaluate.compare import language_rows
-from qgdr_pyserini.evaluate.languages import group_queries
+from qgdr_pyserini.evaluate.languages import group_queries, language_by_query
 from qgdr_pyserini.evaluate.metrics import score_queries
+from qgdr_pyserini.evaluate.parallel import question_numbers
 from qgdr_pyserini.evaluate.reproduce.reproduction import MEAN, QRELS, Reproduction, run_name
 from qgdr_pyserini.evaluate.reproduce.table_settings import TableSettings
 from qgdr_pyserini.evaluate.reproduce.varying import choices, fill
@@ -81,19 +82,21 @@ def score_table(reproduction: Reproduction, settings: TableSettings, folder: Pat
     qrels = read_qrels(folder / QRELS)
     groups = group_queries(sorted(qrels), {})
     rows = language_rows(groups)
-    qids = [qid for group in groups.values() for qid in group]
+    languages = language_by_query(groups)
+    questions = question_numbers(languages)
     scores = {
-        name: np.stack([_scores(reproduction, system, folder, qrels, qids) for system in systems])
+        name: np.stack([_scores(reproduction, system, folder, qrels, list(languages)) for system in systems])
         for name, systems in _systems(reproduction, settings).items()
     }
     stacked = np.stack([repeats.mean(axis=0) for repeats in scores.values()], axis=-1)
     mean_of = reproduction.mean_of or list(groups)
-    tested = summarise(stacked, rows, reproduction.metrics, list(scores), settings.baseline, mean_of)
+    metrics, names = reproduction.metrics, list(scores)
+    tested = summarise(stacked, rows, questions, metrics, names, settings.baseline, mean_of)
     return {
         metric: {
             name: _row(repeats[:, :, place], tested[metric][name], rows) for name, repeats in scores.items()
         }
-        for place, metric in enumerate(reproduction.metrics)
+        for place, metric in enumerate(metrics)
     }
 
 

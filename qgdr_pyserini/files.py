@@ -6,13 +6,14 @@ import contextlib
 import glob
 import gzip
 import io
+import json
 import os
 import shutil
 import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, TextIO, cast
+from typing import IO, Any, TextIO, cast
 
 from qgdr_pyserini.errors import InputError, QgdrError
 
@@ -49,6 +50,27 @@ def read_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
         raise InputError(f"not UTF-8 ({error.reason}); convert it first", file, number) from None
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InputError(f"damaged gzip file ({error}); fetch it again", file, number + 1) from None
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror or error})", file) from None
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """Read a JSON file.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, is not UTF-8 or is not JSON.
+    """
+    file = Path(path)
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError("no such file", file) from None
+    except json.JSONDecodeError as error:
+        raise InputError(f"not JSON ({error.msg})", file, error.lineno) from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"not UTF-8 ({error.reason})", file) from None
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror or error})", file) from None
 

@@ -106,10 +106,11 @@ def test_cls_pooling_takes_the_first_token():
         ('{"query_max_length": "32"}', "query_max_length"),
         ("[1]", "dictionary"),
         ("{", "not JSON"),
+        ('{"query_prefix": "\xe9"}', "not UTF-8"),
     ],
 )
 def test_wrong_settings_name_the_key(tmp_path, content, message):
-    (tmp_path / "qgdr_config.json").write_text(content)
+    (tmp_path / "qgdr_config.json").write_text(content, encoding="latin-1")
     with pytest.raises(InputError, match=message):
         EncoderConfig.load(tmp_path)
 

@@ -150,6 +150,9 @@ def test_a_damaged_shard_is_named(shards, tmp_path):
     faiss.write_index(index, str(short / "index"))
     with pytest.raises(InputError, match="short: holds fewer passages"):
         merge_shards(tmp_path / "merged", [shards[0], short, shards[2]])
+    (short / "docid").write_bytes(b"d1\n\xff\n")
+    with pytest.raises(InputError, match="short/docid:2: not UTF-8"):
+        merge_shards(tmp_path / "merged", [shards[0], short, shards[2]])
     (short / "index").write_bytes(b"IxFI")
     with pytest.raises(InputError, match="short/index: missing or damaged"):
         merge_shards(tmp_path / "merged", [shards[0], short, shards[2]])

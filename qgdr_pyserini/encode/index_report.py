@@ -22,6 +22,7 @@ from qgdr_pyserini.encode.compatibility import UNKNOWN, refuse_mismatch
 from qgdr_pyserini.encode.manifest import IndexManifest
 from qgdr_pyserini.encode.vectors import Vectors
 from qgdr_pyserini.errors import InputError, QgdrError
+from qgdr_pyserini.files import read_lines
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.registry import find_encoder
 
@@ -142,7 +143,7 @@ def _open(place: Path) -> tuple[Any, list[str]]:
         index = faiss.read_index(str(place / "index"))
     except RuntimeError:
         raise InputError("missing or damaged; encode the corpus again", place / "index") from None
-    return index, (place / "docid").read_text(encoding="utf-8").splitlines()
+    return index, [docid for _, docid in read_lines(place / "docid")]
 
 
 def _encode(

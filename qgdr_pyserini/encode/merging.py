@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ from qgdr_pyserini.encode.manifest import MANIFEST, IndexManifest
 from qgdr_pyserini.encode.shards import WHOLE, Shard
 from qgdr_pyserini.encode.vectors import Vectors
 from qgdr_pyserini.errors import InputError, QgdrError
-from qgdr_pyserini.files import atomic_directory
+from qgdr_pyserini.files import atomic_directory, read_lines
 from qgdr_pyserini.lock import only_writer
 
 _VECTORS = "vectors.f32"
@@ -148,13 +149,12 @@ def _interleave(folders: list[Path], merged: IndexManifest, work: Path) -> None:
 def _windows(folder: Path, merged: IndexManifest) -> Iterator[tuple[list[str], Vectors]]:
     """Yield the ids and vectors of a shard's windows."""
     index = _open_flat(folder / "index", merged.dimension)
-    with (folder / "docid").open(encoding="utf-8") as file:
-        for start in range(0, index.ntotal, merged.window):
-            count = min(merged.window, index.ntotal - start)
-            ids = [line.rstrip("\n") for _, line in zip(range(count), file, strict=False)]
-            yield ids, index.reconstruct_n(start, count)
-        if file.readline():
-            raise InputError("has more ids than vectors; encode this shard again", folder)
+    docids = (line for _, line in read_lines(folder / "docid"))
+    for start in range(0, index.ntotal, merged.window):
+        count = min(merged.window, index.ntotal - start)
+        yield list(itertools.islice(docids, count)), index.reconstruct_n(start, count)
+    if next(docids, None) is not None:
+        raise InputError("has more ids than vectors; encode this shard again", folder)
 
 
 def _open_flat(path: Path, dimension: int) -> Any:

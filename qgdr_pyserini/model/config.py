@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
 from qgdr_pyserini.errors import InputError
-from qgdr_pyserini.files import atomic_text
+from qgdr_pyserini.files import atomic_text, read_json
 from qgdr_pyserini.settings import Settings
 
 CONFIG_NAME = "qgdr_config.json"
@@ -49,15 +48,9 @@ class EncoderConfig(Settings):
         Raises
         ------
         InputError
-            If it is missing, is not JSON, or holds a key or value that is not a setting.
+            If it is missing, is not UTF-8 or JSON, or holds a key or value that is not a setting.
         """
         path = folder / CONFIG_NAME
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise InputError(
-                f"no {CONFIG_NAME}; save the encoder with DualEncoder.save_pretrained", folder
-            ) from None
-        except json.JSONDecodeError as error:
-            raise InputError(f"not JSON ({error.msg})", path, error.lineno) from None
-        return cls.checked(values, path)
+        if not path.exists():
+            raise InputError(f"no {CONFIG_NAME}; save the encoder with DualEncoder.save_pretrained", folder)
+        return cls.checked(read_json(path), path)

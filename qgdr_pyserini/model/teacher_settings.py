@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Self
 
-from qgdr_pyserini.errors import InputError
-from qgdr_pyserini.files import atomic_text
+from qgdr_pyserini.files import atomic_text, read_json
 from qgdr_pyserini.settings import Settings
 
 SETTINGS_NAME = "qgdr_teacher.json"
@@ -27,7 +25,4 @@ class TeacherSettings(Settings):
         path = Path(folder) / SETTINGS_NAME
         if not folder or not path.is_file():
             return cls()
-        try:
-            return cls.checked(json.loads(path.read_text(encoding="utf-8")), path)
-        except json.JSONDecodeError as error:
-            raise InputError(f"not JSON ({error.msg})", path, error.lineno) from None
+        return cls.checked(read_json(path), path)

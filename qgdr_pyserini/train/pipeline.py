@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from qgdr_pyserini.errors import QgdrError
-from qgdr_pyserini.files import atomic_directory, atomic_text
+from qgdr_pyserini.files import atomic_directory, atomic_text, read_json
 from qgdr_pyserini.lock import only_writer
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.languages import language_name
@@ -182,8 +182,8 @@ def _claim(output: Path, recipe: Recipe, resume: bool) -> None:
         raise QgdrError(f"{output}: is not empty; pass --resume to go on with that run, or name a new folder")
     if resume and not marker.exists() and output.exists() and any(output.iterdir()):
         raise QgdrError(f"{output}: holds no training run; name a new folder")
-    if marker.exists() and marker.read_text(encoding="utf-8") != mine:
-        changed = _differing(json.loads(marker.read_text(encoding="utf-8")), json.loads(mine))
+    if marker.exists() and marker.read_bytes() != mine.encode():
+        changed = _differing(read_json(marker), json.loads(mine))
         raise QgdrError(f"{marker}: was begun with other settings ({changed}); name a new folder")
     with atomic_text(marker) as file:
         file.write(mine)

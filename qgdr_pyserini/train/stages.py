@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from qgdr_pyserini.errors import QgdrError
-from qgdr_pyserini.files import atomic_directory, atomic_text
+from qgdr_pyserini.files import atomic_directory, atomic_text, read_json
 from qgdr_pyserini.settings import Settings
 from qgdr_pyserini.train.training import processes
 
@@ -107,7 +107,7 @@ class Stages:
         self._state.wait_for_everyone()
         if not (folder / DONE).exists():
             self._work(folder, name, fingerprint, work)
-        kept = json.loads((folder / DONE).read_text(encoding="utf-8"))
+        kept = read_json(folder / DONE)
         self.done.append(Done(name, folder, fingerprint, kept["record"]))
         return self.done[-1]
 
@@ -149,7 +149,7 @@ class Stages:
 
 
 def _fingerprint(file: Path) -> str:
-    return str(json.loads(file.read_text(encoding="utf-8"))["fingerprint"]) if file.is_file() else ""
+    return str(read_json(file)["fingerprint"]) if file.is_file() else ""
 
 
 def _digest(values: Any) -> str:

@@ -15,6 +15,7 @@ from qgdr_pyserini.cli.encode import encode_corpus, encode_queries
 from qgdr_pyserini.cli.encoders import encoders
 from qgdr_pyserini.cli.group import OneLineErrorGroup
 from qgdr_pyserini.cli.index_report import index_report
+from qgdr_pyserini.cli.plan import plan
 from qgdr_pyserini.cli.reproduce import reproduce
 from qgdr_pyserini.cli.rerank import rerank
 from qgdr_pyserini.cli.search import search
@@ -46,6 +47,7 @@ _COMMANDS = (
     index_report,
     merge_shards,
     mine_negatives,
+    plan,
     reproduce,
     rerank,
     score,

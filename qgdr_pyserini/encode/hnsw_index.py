@@ -9,10 +9,10 @@ import torch  # noqa: F401  before faiss, see flat_index
 # isort: split
 import faiss
 
+from qgdr_pyserini.encode.index_shapes import LINKS
 from qgdr_pyserini.encode.samples import blocks
 from qgdr_pyserini.encode.vectors import Vectors
 
-LINKS = 32
 EFFORT_BUILDING = 200
 EFFORT_SEARCHING = 128
 

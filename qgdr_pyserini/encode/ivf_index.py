@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,10 @@ import torch  # noqa: F401  before faiss, see flat_index
 # isort: split
 import faiss
 
-from qgdr_pyserini.encode.quantized_index import code_shape
+from qgdr_pyserini.encode.index_shapes import cells, code_shape
 from qgdr_pyserini.encode.samples import blocks, sample
 from qgdr_pyserini.encode.vectors import Vectors
 
-# FAISS asks for at least 39 vectors a cell to place its centre.
-_LEAST_PER_CELL = 39
 # A quarter of the cells costs a quarter of an exhaustive search and finds nearly everything.
 _VISITED = 1 / 4
 _MOST_VISITED = 64
@@ -28,9 +25,9 @@ def write_ivf_index(vectors: Vectors, path: Path) -> None:
     There are about four times the square root of the passages' number of cells. How many of them a search
     visits is saved in the file: a quarter, at least one and at most 64.
     """
-    dimension, cells = vectors.shape[1], _cells(vectors)
+    count, dimension = vectors.shape
     quantizer = faiss.IndexFlatIP(dimension)
-    _fill(faiss.IndexIVFFlat(quantizer, dimension, cells, faiss.METRIC_INNER_PRODUCT), vectors, path)
+    _fill(faiss.IndexIVFFlat(quantizer, dimension, cells(count), faiss.METRIC_INNER_PRODUCT), vectors, path)
 
 
 def write_ivfpq_index(vectors: Vectors, path: Path) -> None:
@@ -42,17 +39,12 @@ def write_ivfpq_index(vectors: Vectors, path: Path) -> None:
     ----------
     Jégou, Douze, Schmid: Product Quantization for Nearest Neighbor Search. IEEE TPAMI 33 (1), 2011.
     """
-    dimension, cells = vectors.shape[1], _cells(vectors)
-    parts, bits = code_shape(vectors, "ivfpq")
+    count, dimension = vectors.shape
+    shape = cells(count), *code_shape(count, dimension, "ivfpq")
     quantizer = faiss.IndexFlatIP(dimension)
-    index = faiss.IndexIVFPQ(quantizer, dimension, cells, parts, bits, faiss.METRIC_INNER_PRODUCT)
+    index = faiss.IndexIVFPQ(quantizer, dimension, *shape, faiss.METRIC_INNER_PRODUCT)
     index.pq.cp.min_points_per_centroid = 1  # a small corpus is no reason for FAISS to warn once a part
     _fill(index, vectors, path)
-
-
-def _cells(vectors: Vectors) -> int:
-    count = len(vectors)
-    return max(1, min(int(4 * math.sqrt(count)), count // _LEAST_PER_CELL))
 
 
 def _fill(index: Any, vectors: Vectors, path: Path) -> None:

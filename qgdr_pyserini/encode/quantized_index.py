@@ -10,12 +10,9 @@ import torch  # noqa: F401  before faiss, see flat_index
 # isort: split
 import faiss
 
+from qgdr_pyserini.encode.index_shapes import code_shape
 from qgdr_pyserini.encode.samples import blocks, sample
 from qgdr_pyserini.encode.vectors import Vectors
-from qgdr_pyserini.errors import QgdrError
-
-# Components that share a byte of a product code: 4 make an index 16 times smaller than the flat one.
-_COMPONENTS_PER_BYTE = 4
 
 
 def write_fp16_index(vectors: Vectors, path: Path) -> None:
@@ -38,27 +35,11 @@ def write_pq_index(vectors: Vectors, path: Path) -> None:
     ----------
     Jégou, Douze, Schmid: Product Quantization for Nearest Neighbor Search. IEEE TPAMI 33 (1), 2011.
     """
-    parts, bits = code_shape(vectors)
-    dimension = vectors.shape[1]
+    count, dimension = vectors.shape
+    parts, bits = code_shape(count, dimension)
     index = faiss.IndexPQ(dimension, parts, bits, faiss.METRIC_INNER_PRODUCT)
     index.pq.cp.min_points_per_centroid = 1  # a small corpus is no reason for FAISS to warn once a part
     _fill(index, vectors, path)
-
-
-def code_shape(vectors: Vectors, kind: str = "pq") -> tuple[int, int]:
-    """Into how many parts a product code cuts a vector, and how many bits each part has.
-
-    Raises
-    ------
-    QgdrError
-        If there are too few vectors to learn a code from.
-    """
-    count, dimension = vectors.shape
-    bits = min(8, count.bit_length() - 1)
-    if bits < 1:
-        raise QgdrError(f"index type {kind} needs two passages at least; choose flat")
-    most = dimension // _COMPONENTS_PER_BYTE or 1
-    return next(parts for parts in range(most, 0, -1) if dimension % parts == 0), bits
 
 
 def _scalar(vectors: Vectors, kind: int) -> Any:

@@ -1,0 +1,71 @@
+"""``qgdr plan``: what an index will need."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from qgdr_pyserini.encode.plan import PlannedIndex
+
+
+@click.command()
+@click.option("--passages", required=True, type=click.IntRange(min=2), metavar="N", help="In the corpus.")
+@click.option(
+    "--dimension",
+    type=click.IntRange(min=1),
+    default=384,
+    show_default=True,
+    metavar="D",
+    help="Of the encoder's vectors.",
+)
+@click.option(
+    "--id-length", type=click.IntRange(min=1), default=12, show_default=True, help="Bytes of a passage's id."
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="P",
+    help="Passages a second, as encode-corpus prints at its end; tells how long it will take.",
+)
+def plan(passages: int, dimension: int, id_length: int, rate: float | None) -> None:
+    """Tell how much disk and memory each kind of index needs, before a corpus is encoded.
+
+    Sizes are those of the files that encode-corpus writes. Memory comes on top of the program itself, and is
+    the most that FAISS needs to make the index, and what a search keeps.
+
+    \b
+    Example:
+      qgdr plan --passages 21015324 --dimension 384
+      qgdr plan --passages 21015324 --dimension 384 --rate 250
+    """
+    from qgdr_pyserini.encode.plan import plan_indexes
+
+    planned = plan_indexes(passages, dimension, id_length)
+    for line in (*_heading(passages, dimension, rate), "", *_table(planned, passages)):
+        click.echo(line)
+
+
+def _heading(passages: int, dimension: int, rate: float | None) -> list[str]:
+    heading = [f"{passages:,} passages, vectors of dimension {dimension}"]
+    if rate:
+        minutes = round(passages / rate / 60)
+        heading.append(f"encoding at {rate:,g} passages/s: {minutes // 60:,} h {minutes % 60:02} min")
+    return heading
+
+
+def _table(planned: list[PlannedIndex], passages: int) -> list[str]:
+    head = ("index type", "bytes a passage", "index", "disk, making it", "memory, making it", "searching it")
+    rows = [head, *(_cells(one, passages) for one in planned)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+
+
+def _cells(one: PlannedIndex, passages: int) -> tuple[str, ...]:
+    sizes = (one.index, one.disk, one.building, one.searching)
+    return one.index_type, f"{one.index / passages:,.0f}", *map(_size, sizes)
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"

@@ -1,0 +1,34 @@
+"""What ``qgdr plan`` says before is what is written after."""
+
+import pytest
+from click.testing import CliRunner
+
+from qgdr_pyserini.cli.main import main
+from qgdr_pyserini.encode.index_types import INDEX_TYPES, write_index
+from qgdr_pyserini.encode.plan import plan_indexes
+from tests.test_index_types import vectors
+
+
+@pytest.mark.parametrize("kind", INDEX_TYPES)
+@pytest.mark.parametrize(("passages", "dimension"), [(40, 8), (3000, 32), (1200, 50)])
+def test_the_size_of_an_index_is_foreseen(kind, passages, dimension, tmp_path):
+    write_index(kind, vectors(passages, dimension), tmp_path / "index")
+    (planned,) = (one for one in plan_indexes(passages, dimension, 8) if one.index_type == kind)
+    # A header of a few hundred bytes is left out, and layers of a graph are drawn by lot.
+    assert planned.index == pytest.approx((tmp_path / "index").stat().st_size, rel=0.02, abs=400)
+
+
+def test_the_plan_is_a_table_of_all_kinds():
+    done = CliRunner().invoke(main, ["plan", "--passages", "21015324", "--dimension", "384", "--rate", "250"])
+    assert done.exit_code == 0
+    assert [line.split()[0] for line in done.stdout.splitlines()[4:]] == list(INDEX_TYPES)
+    flat = done.stdout.splitlines()[4].split()
+    assert flat[1:4] == ["1,536", "32.3", "GB"]
+    assert "23 h 21 min" in done.stdout
+
+
+@pytest.mark.parametrize("wrong", [["--passages", "1"], ["--dimension", "0"], ["--rate", "0"], []])
+def test_a_plan_for_nothing_is_refused(wrong):
+    done = CliRunner().invoke(main, ["plan", *(["--passages", "9"] if wrong else []), *wrong])
+    assert done.exit_code == 2
+    assert len(done.stderr.splitlines()) == 1

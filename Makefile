@@ -11,7 +11,7 @@ BIN312 := $(VENV312)/bin
 READY312 := $(VENV312)/.installed
 LIMIT := timeout --foreground --kill-after=30s
 PLUGIN_TESTS := $(wildcard tests/test_plugin_*.py) $(addprefix tests/test_,$(addsuffix .py, \
-	bm25 doctor encode_queries entry_points java matching offline shims_needed uninstall))
+	bm25 doctor encode_queries entry_points export java matching offline shims_needed uninstall))
 
 .PHONY: demo test test-pyserini2 lint clean
 

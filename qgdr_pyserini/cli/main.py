@@ -13,6 +13,7 @@ from qgdr_pyserini.cli.doctor import doctor
 from qgdr_pyserini.cli.embeddings import import_embeddings
 from qgdr_pyserini.cli.encode import encode_corpus, encode_queries
 from qgdr_pyserini.cli.encoders import encoders
+from qgdr_pyserini.cli.export import export
 from qgdr_pyserini.cli.group import OneLineErrorGroup
 from qgdr_pyserini.cli.index_report import index_report
 from qgdr_pyserini.cli.plan import plan
@@ -42,6 +43,7 @@ _COMMANDS = (
     encode_corpus,
     encode_queries,
     encoders,
+    export,
     generate_queries,
     import_embeddings,
     index_report,

@@ -20,6 +20,7 @@ import faiss
 from qgdr_pyserini.collection.topics import read_topics
 from qgdr_pyserini.encode.compatibility import UNKNOWN, refuse_mismatch
 from qgdr_pyserini.encode.manifest import IndexManifest
+from qgdr_pyserini.encode.opening import open_index
 from qgdr_pyserini.encode.vectors import Vectors
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.files import read_lines
@@ -139,11 +140,7 @@ def report_index(
 
 
 def _open(place: Path) -> tuple[Any, list[str]]:
-    try:
-        index = faiss.read_index(str(place / "index"))
-    except RuntimeError:
-        raise InputError("missing or damaged; encode the corpus again", place / "index") from None
-    return index, [docid for _, docid in read_lines(place / "docid")]
+    return open_index(place), [docid for _, docid in read_lines(place / "docid")]
 
 
 def _encode(

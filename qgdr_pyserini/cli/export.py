@@ -1,0 +1,76 @@
+"""``qgdr export``: an index for other systems."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+if TYPE_CHECKING:
+    from qgdr_pyserini.pyserini_plugin.lucene_export import Kind
+
+
+def _common(command: Callable[..., None]) -> Callable[..., None]:
+    options: list[Callable[[Any], Any]] = [
+        click.option("--index", required=True, metavar="DIR", help="An index that encode-corpus made."),
+        click.option("--output", required=True, metavar="DIR", help="What is written."),
+        click.option("--overwrite", is_flag=True, help="Replace what stands there."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.group()
+def export() -> None:
+    """Write an index's vectors for Lucene or Milvus; nothing is encoded again.
+
+    \b
+    Example:
+      qgdr export lucene --index indexes/wiki --output indexes/wiki.hnsw
+    """
+
+
+@export.command()
+@_common
+@click.option(
+    "--kind",
+    type=click.Choice(["hnsw", "flat"]),
+    default="hnsw",
+    show_default=True,
+    help="A graph, or every vector in turn.",
+)
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="That index.")
+def lucene(index: str, output: str, overwrite: bool, kind: str, threads: int) -> None:
+    """Make a Lucene index, which pyserini.search.lucene --dense searches.
+
+    \b
+    Example:
+      qgdr export lucene --index indexes/wiki --output indexes/wiki.hnsw
+      python -m pyserini.search.lucene --dense --hnsw --index indexes/wiki.hnsw \\
+        --onnx-encoder qgdr --topics topics.de.tsv --output run.txt
+    """
+    from qgdr_pyserini.encode.progress import progress
+    from qgdr_pyserini.pyserini_plugin.lucene_export import export_to_lucene
+
+    with progress("passages") as advance:
+        done = export_to_lucene(
+            index, output, cast("Kind", kind), threads=threads, overwrite=overwrite, advance=advance
+        )
+    click.echo(f"{done.passages:,} passages, Lucene {kind}: {output}")
+
+
+@export.command()
+@_common
+def milvus(index: str, output: str, overwrite: bool) -> None:
+    """Write Parquet files that Milvus imports in bulk, and the schema of their collection.
+
+    \b
+    Example:
+      qgdr export milvus --index indexes/wiki --output wiki.milvus
+    """
+    from qgdr_pyserini.encode.milvus import export_to_milvus
+
+    done = export_to_milvus(index, output, overwrite=overwrite)
+    click.echo(f"{done.passages:,} passages, Parquet and schema.json: {output}")

@@ -5,7 +5,7 @@
 Makes each from the same random vectors in a process of its own. Columns: the size of the file ``index`` in
 MB, and the memory that making it took at its highest beside what the process had before (anonymous memory, so
 the vectors, which are mapped from a file, do not count); each as planned and as found. The plan of memory is
-an upper bound.
+an estimate from above.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from qgdr_pyserini.encode.plan import PlannedIndex, plan_indexes
-
-BLOCK = 50_000
+from qgdr_pyserini.encode.samples import BLOCK
 
 
 def main() -> None:

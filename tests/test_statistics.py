@@ -117,7 +117,7 @@ def test_questions_of_unequal_size_are_drawn_whole():
     sums, counted = by_question(values, questions)
     assert counted.tolist() == sizes.tolist()
     assert sums.sum() == pytest.approx(values.sum())
-    (interval,) = intervals(resampled_means(values, questions))
+    (interval,) = intervals(resampled_means(sums, counted))
     # The error of a ratio of sums, by linearisation.
     error = np.sqrt(((sums[:, 0] - values.mean() * counted) ** 2).sum()) / counted.sum()
     assert interval.high - interval.low == pytest.approx(3.92 * error, rel=0.1)

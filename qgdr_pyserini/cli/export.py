@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import click
+
+from qgdr_pyserini.cli.options import Command, threads_option
 
 if TYPE_CHECKING:
     from qgdr_pyserini.pyserini_plugin.lucene_export import Kind
 
 
-def _common(command: Callable[..., None]) -> Callable[..., None]:
-    options: list[Callable[[Any], Any]] = [
-        click.option("--index", required=True, metavar="DIR", help="An index that encode-corpus made."),
-        click.option("--output", required=True, metavar="DIR", help="What is written."),
+def _places(command: Command) -> Command:
+    """Add the options of what is read and written."""
+    for option in (
         click.option("--overwrite", is_flag=True, help="Replace what stands there."),
-    ]
-    for option in reversed(options):
+        click.option("--output", required=True, metavar="DIR", help="What is written."),
+        click.option("--index", required=True, metavar="DIR", help="An index that encode-corpus made."),
+    ):
         command = option(command)
     return command
 
@@ -33,7 +34,7 @@ def export() -> None:
 
 
 @export.command()
-@_common
+@_places
 @click.option(
     "--kind",
     type=click.Choice(["hnsw", "flat"]),
@@ -41,8 +42,8 @@ def export() -> None:
     show_default=True,
     help="A graph, or every vector in turn.",
 )
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="That index.")
-def lucene(index: str, output: str, overwrite: bool, kind: str, threads: int) -> None:
+@threads_option
+def lucene(index: str, output: str, overwrite: bool, kind: str, threads: int | None) -> None:
     """Make a Lucene index, which pyserini.search.lucene --dense searches.
 
     \b
@@ -62,7 +63,7 @@ def lucene(index: str, output: str, overwrite: bool, kind: str, threads: int) ->
 
 
 @export.command()
-@_common
+@_places
 def milvus(index: str, output: str, overwrite: bool) -> None:
     """Write Parquet files that Milvus imports in bulk, and the schema of their collection.
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from qgdr_pyserini.cli.columns import columns
+
 if TYPE_CHECKING:
     from qgdr_pyserini.encode.index_report import IndexReport, Row
 
@@ -44,8 +46,6 @@ def index_report(
 def _lines(report: IndexReport, threads: int) -> list[str]:
     each = report.size / max(1, report.passages)
     rows = [("setting", f"recall@{report.k}", "queries/s", "in batches of 64"), *map(_cells, report.rows)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    table = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
     vectors = f"{report.passages:,} passages of dimension {report.dimension}"
     against = f"recall against {report.exact}" if report.exact else "recall needs --exact, a flat index"
     return [
@@ -53,7 +53,7 @@ def _lines(report: IndexReport, threads: int) -> list[str]:
         f"size {report.size / 1e6:,.1f} MB, {each:,.0f} bytes a passage",
         f"{report.queries:,} questions, {threads} threads; {against}",
         "",
-        *table,
+        *columns(rows),
     ]
 
 

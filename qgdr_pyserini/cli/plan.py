@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from qgdr_pyserini.cli.columns import columns
+
 if TYPE_CHECKING:
     from qgdr_pyserini.encode.plan import PlannedIndex
 
@@ -32,8 +34,8 @@ if TYPE_CHECKING:
 def plan(passages: int, dimension: int, id_length: int, rate: float | None) -> None:
     """Tell how much disk and memory each kind of index needs, before a corpus is encoded.
 
-    Sizes are those of the files that encode-corpus writes. Memory comes on top of the program itself, and is
-    the most that FAISS needs to make the index, and what a search keeps.
+    Sizes are those of the files that encode-corpus writes. Memory comes on top of the program itself: an
+    upper estimate of what FAISS needs to make the index, and what a search keeps.
 
     \b
     Example:
@@ -57,9 +59,7 @@ def _heading(passages: int, dimension: int, rate: float | None) -> list[str]:
 
 def _table(planned: list[PlannedIndex], passages: int) -> list[str]:
     head = ("index type", "bytes a passage", "index", "disk, making it", "memory, making it", "searching it")
-    rows = [head, *(_cells(one, passages) for one in planned)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    return columns([head, *(_cells(one, passages) for one in planned)])
 
 
 def _cells(one: PlannedIndex, passages: int) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from qgdr_pyserini.encode.samples import SAMPLE
 _FLOAT = 4
 _NUMBER = 8  # FAISS's numbers of vectors, and places in its lists, are 64-bit integers
 
-# FAISS doubles a list that is full, and holds the old one until the new one is filled.
+# FAISS doubles a list that is full, and holds the old one until it is copied.
 _GROWING = 2.5
 # A Python string of ASCII takes so many bytes more than its letters, with its place in the list of ids.
 _STRING = 57
@@ -31,7 +31,7 @@ class PlannedIndex:
     disk
         Most that is on disk while it is made: the vectors, the ids, and the index.
     building
-        Most memory that making it takes, beside the program itself.
+        Memory that making it takes at its highest, beside the program itself; estimated from above.
     searching
         Memory that searching takes, beside the program: the index, and the ids as Pyserini holds them.
     """

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qgdr_pyserini.evaluate.blocks import block_sizes
-from qgdr_pyserini.evaluate.parallel import by_question
 from qgdr_pyserini.evaluate.significance import SEED
 
 RESAMPLES = 2_000
@@ -22,21 +21,18 @@ class Interval(NamedTuple):
     high: float
 
 
-def resampled_means(
-    values: NDArray[np.float64], questions: NDArray[np.intp] | None = None
-) -> NDArray[np.float64]:
-    """Draw as many queries as there are, with replacement, and take their mean; again and again.
+def resampled_means(sums: NDArray[np.float64], sizes: NDArray[np.intp] | None = None) -> NDArray[np.float64]:
+    """Draw as many questions as there are, with replacement, and take their queries' mean; again and again.
 
-    All columns meet the same draws. The seed is fixed, so that as many queries in the same order also meet
+    All columns meet the same draws. The seed is fixed, so that as many questions in the same order also meet
     the same draws: those of each language of a parallel collection.
 
     Parameters
     ----------
-    values
-        By query, shape (queries, columns).
-    questions
-        The question of each query, shape (queries,), from `question_numbers`; a question is drawn with all
-        its queries. None where each query is a question of its own.
+    sums
+        Of each question's queries, shape (questions, columns), from `by_question`.
+    sizes
+        How many queries each is the sum of, shape (questions,); one each when None.
 
     Returns
     -------
@@ -44,14 +40,13 @@ def resampled_means(
         Means, shape (`RESAMPLES`, columns).
     """
     random = np.random.default_rng(SEED)
-    sums, sizes = by_question(values, questions)
-    drawable = len(sums)
+    questions = len(sums)
     means = []
-    for size in block_sizes(RESAMPLES, drawable):
-        drawn = random.integers(0, drawable, size=(size, drawable)) + np.arange(size)[:, None] * drawable
+    for size in block_sizes(RESAMPLES, questions):
+        drawn = random.integers(0, questions, size=(size, questions)) + np.arange(size)[:, None] * questions
         # How often each question was drawn; a product with that is far faster than gathering the values.
-        times = np.bincount(drawn.ravel(), minlength=size * drawable).reshape(size, drawable)
-        means.append(times @ sums / (times @ sizes)[:, None])
+        times = np.bincount(drawn.ravel(), minlength=size * questions).reshape(size, questions)
+        means.append(times @ sums / (questions if sizes is None else (times @ sizes)[:, None]))
     return np.concatenate(means)
 
 

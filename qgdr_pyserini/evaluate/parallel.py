@@ -38,7 +38,7 @@ def question_numbers(languages: Mapping[str, str]) -> NDArray[np.intp]:
 
 
 def by_question(
-    values: NDArray[np.float64], questions: NDArray[np.intp] | None
+    values: NDArray[np.float64], questions: NDArray[np.intp]
 ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
     """Add up what belongs to one question.
 
@@ -47,16 +47,13 @@ def by_question(
     values
         By query, shape (queries, columns).
     questions
-        From `question_numbers`, shape (queries,), or of some of its queries; None where each query is a
-        question of its own.
+        From `question_numbers`, shape (queries,), or of some of its queries.
 
     Returns
     -------
     tuple of array and array
         Sums, shape (questions, columns), by number, and of how many queries each is.
     """
-    if questions is None:
-        return values, np.ones(len(values), np.intp)
     _, places, sizes = np.unique(questions, return_inverse=True, return_counts=True)
     sums = np.zeros((len(sizes), values.shape[1]))
     np.add.at(sums, places, values)

@@ -97,9 +97,9 @@ def summarise(
 def _row(scores: Array, questions: NDArray[np.intp], reference: int) -> _Row:
     differences = scores - scores[:, :, [reference]]
     both = np.concatenate((scores, differences), axis=2)
-    means = resampled_means(both.reshape(len(both), -1), questions).reshape(-1, *both.shape[1:])
+    flat, sizes = by_question(both.reshape(len(both), -1), questions)
+    means, sums = (rows.reshape(-1, *both.shape[1:]) for rows in (resampled_means(flat, sizes), flat))
     systems = scores.shape[2]
-    sums = by_question(both.reshape(len(both), -1), questions)[0].reshape(-1, *both.shape[1:])
     student = np.array(
         [
             [paired_p_value(metric[:, reference], metric[:, system]) for system in range(systems)]

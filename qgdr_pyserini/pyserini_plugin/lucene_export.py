@@ -30,7 +30,7 @@ def export_to_lucene(
     output: str | os.PathLike[str],
     kind: Kind = "hnsw",
     *,
-    threads: int = 1,
+    threads: int | None = None,
     overwrite: bool = False,
     advance: Callable[[int], object] = lambda count: None,
 ) -> IndexManifest:
@@ -45,7 +45,7 @@ def export_to_lucene(
     kind
         ``hnsw``, a graph, or ``flat``, searched exhaustively.
     threads
-        Threads that index.
+        Threads that index; all cores when None.
     overwrite
         Replace what stands there.
     advance
@@ -71,7 +71,7 @@ def export_to_lucene(
             _write(block, lines / f"{number:07}.jsonl")
             advance(len(block[0]))
         with java_errors(folder, "Lucene cannot write the index"):
-            _build(lines, folder, kind, threads)
+            _build(lines, folder, kind, threads or os.cpu_count() or 1)
             found = _count(folder)
         if found != stored.manifest.passages:
             raise QgdrError(f"{output}: Lucene took {found:,} of {stored.manifest.passages:,} passages")

@@ -14,7 +14,7 @@ from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.evaluate.bootstrap import Interval, intervals, resampled_means
 from qgdr_pyserini.evaluate.languages import language_of
 from qgdr_pyserini.evaluate.metrics import score_queries
-from qgdr_pyserini.evaluate.parallel import question_numbers
+from qgdr_pyserini.evaluate.parallel import by_question, question_numbers
 from qgdr_pyserini.evaluate.reproduce.curve_settings import CurveSettings
 from qgdr_pyserini.evaluate.reproduce.reproduction import QRELS, Reproduction, run_name
 from qgdr_pyserini.evaluate.reproduce.scoring import found_queries
@@ -113,7 +113,7 @@ class Panel:
     def difference(self, other: Curve, place: int) -> tuple[float, Interval]:
         """How far the first curve is above another, and the paired bootstrap interval."""
         differences = self.curves[0].at(place).by_query - other.at(place).by_query
-        (interval,) = intervals(resampled_means(differences[:, None], self.questions))
+        (interval,) = intervals(resampled_means(*by_question(differences[:, None], self.questions)))
         return float(differences.mean()), interval
 
 
@@ -179,5 +179,5 @@ def _systems(template: str, reproduction: Reproduction) -> list[list[str]]:
 
 def _point(repeats: Sequence[Array], questions: NDArray[np.intp]) -> Point:
     by_query = np.mean(repeats, axis=0)
-    (interval,) = intervals(resampled_means(by_query[:, None], questions))
+    (interval,) = intervals(resampled_means(*by_question(by_query[:, None], questions)))
     return Point(by_query, [float(scores.mean()) for scores in repeats], interval)

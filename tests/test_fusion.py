@@ -42,6 +42,26 @@ def test_scores_are_brought_to_one_scale_before_they_are_added():
     assert list(run["r"]) == ["b"]
 
 
+def test_pyserinis_normalize_adds_up_scores_alike(tmp_path):
+    from pyserini.fusion import normalize
+    from pyserini.trectools import TrecRun
+
+    first = system("x", {"q": {"a": 30.0, "b": 20.0, "c": 12.0}, "r": {"b": 7.0, "a": 1.0}})
+    second = system("y", {"q": {"c": 0.9, "b": 0.85, "d": 0.8}, "r": {"c": 0.5, "b": 0.1}})
+    for one in (first, second):
+        lines = [
+            f"{qid} Q0 {docid} {rank} {score} {one.name}\n"
+            for qid, hits in one.run.items()
+            for rank, (docid, score) in enumerate(hits.items(), 1)
+        ]
+        (tmp_path / one.name).write_text("".join(lines))
+    theirs = normalize([TrecRun(str(tmp_path / name)) for name in "xy"]).run_data
+    ours = fuse("f", "sum", [first, second]).run
+    for qid, hits in ours.items():
+        rows = theirs[theirs["topic"] == qid]
+        assert dict(zip(rows["docid"], rows["score"], strict=True)) == pytest.approx(hits)
+
+
 def test_every_method_that_is_offered_is_one_that_ranx_has():
     # To run them all would take minutes: numba compiles each.
     from ranx.fusion import fusion_switch

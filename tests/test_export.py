@@ -13,7 +13,7 @@ from qgdr_pyserini.encode.exporting import StoredVectors
 from qgdr_pyserini.encode.importing import import_embeddings
 from qgdr_pyserini.encode.index_types import INDEX_TYPES
 from qgdr_pyserini.encode.options import EncodingOptions
-from qgdr_pyserini.errors import InputError
+from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.pyserini_plugin.lucene_dense import LocalDenseSearcher
 from tests.test_index_types import corpus, vectors  # noqa: F401  a fixture
 
@@ -63,6 +63,18 @@ def test_lucene_ranks_as_the_vectors_do(indexes, kind, tmp_path):
     searcher.close()
     assert json.loads((tmp_path / "lucene" / "qgdr.json").read_text())["passages"] == 150
     assert [path.name for path in tmp_path.iterdir()] == ["lucene"]
+
+
+def test_lucene_refuses_queries_of_another_encoder(indexes, tiny_encoder, tmp_path):
+    assert export("lucene", "--index", indexes / "flat", "--output", tmp_path / "lucene").exit_code == 0
+    from pyserini.search.lucene import LuceneHnswDenseSearcher
+
+    searcher = LuceneHnswDenseSearcher(str(tmp_path / "lucene"), encoder=f"qgdr:{tiny_encoder}")
+    assert len(searcher.search("passage 3", 10)) == 10
+    with pytest.raises(QgdrError, match=r"encoded by .* the queries by qgdr .* use one encoder for both"):
+        LuceneHnswDenseSearcher(str(tmp_path / "lucene"), encoder="qgdr")
+    (tmp_path / "lucene" / "qgdr.json").unlink()
+    LuceneHnswDenseSearcher(str(tmp_path / "lucene"), encoder="qgdr")
 
 
 def test_what_milvus_imports_is_the_index(indexes, tmp_path):

@@ -11,8 +11,29 @@ import numpy as np
 from qgdr_pyserini.errors import QgdrError
 
 
+def check_maker(index_dir: str, query_encoder: Any) -> None:
+    """Compare an index's ``qgdr.json``, where it has one, with one of our encoders.
+
+    Parameters
+    ----------
+    index_dir
+        The index's folder: FAISS's, or Lucene's as ``qgdr export lucene`` wrote it.
+    query_encoder
+        A `QgdrQueryEncoder`.
+
+    Raises
+    ------
+    QgdrError
+        If another encoder made it.
+    """
+    from qgdr_pyserini.encode.compatibility import refuse_mismatch
+
+    if _is_described(index_dir):
+        refuse_mismatch(index_dir, query_encoder.name, query_encoder.encoder.fingerprint)
+
+
 def check_match(index_dir: str, index: Any, query_encoder: Any) -> None:
-    """Compare an index with what encodes its queries.
+    """Compare a FAISS index with what encodes its queries.
 
     Parameters
     ----------
@@ -29,20 +50,23 @@ def check_match(index_dir: str, index: Any, query_encoder: Any) -> None:
         If they are known not to belong together: another fingerprint than in the index's
         ``qgdr.json``, or another dimension.
     """
-    from qgdr_pyserini.encode.compatibility import refuse_mismatch
-    from qgdr_pyserini.encode.manifest import MANIFEST
     from qgdr_pyserini.pyserini_plugin.encoders import QgdrQueryEncoder
 
     ours = isinstance(query_encoder, QgdrQueryEncoder)
-    described = (Path(index_dir) / MANIFEST).is_file()
-    if ours and described:
-        refuse_mismatch(index_dir, query_encoder.name, query_encoder.encoder.fingerprint)
+    if ours:
+        check_maker(index_dir, query_encoder)
     _refuse_other_dimension(index_dir, index, query_encoder)
-    if described and not ours and getattr(query_encoder, "has_model", False):
+    if not ours and getattr(query_encoder, "has_model", False) and _is_described(index_dir):
         warnings.warn(
             f"{index_dir} was encoded by qgdr-pyserini, its queries are by {type(query_encoder).__name__}",
             stacklevel=4,
         )
+
+
+def _is_described(index_dir: str) -> bool:
+    from qgdr_pyserini.encode.manifest import MANIFEST
+
+    return (Path(index_dir) / MANIFEST).is_file()
 
 
 def _refuse_other_dimension(index_dir: str, index: Any, query_encoder: Any) -> None:

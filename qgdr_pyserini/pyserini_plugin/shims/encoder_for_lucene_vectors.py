@@ -8,6 +8,7 @@ import json
 from types import ModuleType
 from typing import Any
 
+from qgdr_pyserini.pyserini_plugin.commands import one_line_errors
 from qgdr_pyserini.pyserini_plugin.running import Shim
 
 VERSIONS = ">=1.6"
@@ -19,6 +20,8 @@ def encoder_for_lucene_vectors(module: ModuleType) -> Shim:
     Upstream: an encoder's name is handed to Anserini, which knows those that are written in Java
     (1.6.0 to 2.4.0). A query without one is taken for the JSON of its vector.
     https://github.com/castorini/pyserini/blob/master/pyserini/search/lucene/_hnsw_searcher.py
+
+    An index that ``qgdr export lucene`` wrote is compared with the encoder.
     """
     yield
     for searcher in (module.LuceneHnswDenseSearcher, module.LuceneFlatDenseSearcher):
@@ -32,6 +35,7 @@ def _take_ours(searcher: Any) -> None:
     @functools.wraps(init)
     def init_with_ours(self: Any, *args: Any, **kwargs: Any) -> None:
         from qgdr_pyserini.pyserini_plugin.encoders import KEY, QgdrQueryEncoder
+        from qgdr_pyserini.pyserini_plugin.matching import check_maker
 
         given = inspect.signature(init).bind(self, *args, **kwargs)
         encoder = given.arguments.get("encoder")
@@ -39,6 +43,8 @@ def _take_ours(searcher: Any) -> None:
         if isinstance(encoder, str) and KEY in encoder.lower():
             self.query_encoder = QgdrQueryEncoder(encoder)
             given.arguments["encoder"] = None
+            with one_line_errors():
+                check_maker(given.arguments["index_dir"], self.query_encoder)
         init(*given.args, **given.kwargs)
 
     @functools.wraps(search)

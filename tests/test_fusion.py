@@ -3,6 +3,8 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyserini.fusion import normalize
+from pyserini.trectools import TrecRun
 
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.evaluate.fusion import BY_RANK, BY_SCORE, add_fused, fuse
@@ -34,32 +36,34 @@ def test_reciprocal_ranks_are_added_and_ties_broken_as_trec_eval_does(first, sec
     assert fuse("f", "rrf", systems).run == fused
 
 
-def test_scores_are_brought_to_one_scale_before_they_are_added():
-    first = system("x", {"q": {"a": 30.0, "b": 20.0, "c": 10.0}, "r": {"b": 1.0}})
-    second = system("y", {"q": {"c": 0.9, "b": 0.8}})
-    run = fuse("f", "sum", [first, second]).run
-    assert run["q"] == pytest.approx({"c": 1.0, "a": 1.0, "b": 0.5})
-    assert list(run["r"]) == ["b"]
-
-
-def test_pyserinis_normalize_adds_up_scores_alike(tmp_path):
-    from pyserini.fusion import normalize
-    from pyserini.trectools import TrecRun
-
-    first = system("x", {"q": {"a": 30.0, "b": 20.0, "c": 12.0}, "r": {"b": 7.0, "a": 1.0}})
-    second = system("y", {"q": {"c": 0.9, "b": 0.85, "d": 0.8}, "r": {"c": 0.5, "b": 0.1}})
-    for one in (first, second):
+@settings(max_examples=60, deadline=None)
+@given(RUNS, RUNS)
+def test_scores_are_brought_to_one_scale_and_added_as_by_pyserini(tmp_path_factory, first, second):
+    systems = [system("x", first), system("y", second)]
+    folder = tmp_path_factory.mktemp("runs")
+    for one in systems:
         lines = [
             f"{qid} Q0 {docid} {rank} {score} {one.name}\n"
             for qid, hits in one.run.items()
             for rank, (docid, score) in enumerate(hits.items(), 1)
         ]
-        (tmp_path / one.name).write_text("".join(lines))
-    theirs = normalize([TrecRun(str(tmp_path / name)) for name in "xy"]).run_data
-    ours = fuse("f", "sum", [first, second]).run
-    for qid, hits in ours.items():
-        rows = theirs[theirs["topic"] == qid]
-        assert dict(zip(rows["docid"], rows["score"], strict=True)) == pytest.approx(hits)
+        (folder / one.name).write_text("".join(lines))
+    table = normalize([TrecRun(str(folder / one.name)) for one in systems]).run_data
+    theirs = {
+        str(qid): dict(zip(rows["docid"], rows["score"], strict=True)) for qid, rows in table.groupby("topic")
+    }
+    fused = fuse("f", "sum", systems).run
+    assert fused.keys() == theirs.keys()
+    for qid, hits in fused.items():
+        assert hits == pytest.approx(theirs[qid])
+
+
+def test_a_hit_that_is_the_only_one_counts():
+    first = system("x", {"q": {"a": 30.0, "b": 20.0, "c": 10.0}, "r": {"b": 1.0}})
+    second = system("y", {"q": {"c": 0.9, "b": 0.8}, "r": {"a": 0.9, "c": 0.8, "b": 0.7}})
+    run = fuse("f", "sum", [first, second]).run
+    assert run["q"] == pytest.approx({"c": 1.0, "a": 1.0, "b": 0.5})
+    assert run["r"] == pytest.approx({"b": 1.0, "a": 1.0, "c": 0.5})
 
 
 def test_every_method_that_is_offered_is_one_that_ranx_has():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.evaluate.metrics import import_ranx
@@ -13,7 +13,7 @@ from qgdr_pyserini.evaluate.trec import Run, rank_hits
 
 BY_RANK = ("rrf", "isr", "log_isr", "logn_isr", "bordafuse")
 BY_SCORE = ("sum", "mnz", "anz", "max", "min", "med")
-"""These add up scores, which are brought to 0..1 for each query first (min-max)."""
+"""These add up scores, which are brought to 0..1 for each query first, as `pyserini.fusion` does."""
 
 
 def add_fused(systems: Sequence[System], options: Iterable[str]) -> list[System]:
@@ -68,7 +68,8 @@ def fuse(name: str, method: str, systems: Sequence[System]) -> System:
     ranx, _ = import_ranx()
     qids = sorted({qid for system in systems for qid in system.run})
     runs = [ranx.Run(_prepared(system.run, qids, method), name=system.name) for system in systems]
-    norm = "min-max" if method in BY_SCORE else None
+    # It changes no score, the best being 1; without one, ranx cuts ids to the first run's greatest length.
+    norm = "max" if method in BY_SCORE else None
     with warnings.catch_warnings():
         # While compiling, numba remarks on integer casts inside ranx.
         warnings.simplefilter("ignore")
@@ -80,11 +81,21 @@ def fuse(name: str, method: str, systems: Sequence[System]) -> System:
 
 
 def _prepared(run: Run, qids: Iterable[str], method: str) -> Run:
-    """Give every query to ranx, and where ranks count, scores that its sorting cannot mix up."""
-    hits = {qid: run.get(qid, {}) for qid in qids}
-    if method in BY_SCORE:
-        return hits
-    return {qid: {docid: float(-rank) for rank, docid in enumerate(ranking)} for qid, ranking in hits.items()}
+    """Give every query to ranx: with scores in 0..1, or where ranks count, such as sorting cannot mix up."""
+    prepare = _scaled if method in BY_SCORE else _by_rank
+    return {qid: prepare(run.get(qid, {})) for qid in qids}
+
+
+def _scaled(hits: Mapping[str, float]) -> dict[str, float]:
+    """Bring scores to 0..1; ranx would take a hit for worthless that is the only one."""
+    low, high = min(hits.values(), default=0.0), max(hits.values(), default=0.0)
+    if low == high:
+        return dict.fromkeys(hits, 1.0)
+    return {docid: (score - low) / (high - low) for docid, score in hits.items()}
+
+
+def _by_rank(hits: Mapping[str, float]) -> dict[str, float]:
+    return {docid: float(-rank) for rank, docid in enumerate(hits)}
 
 
 def _parse(option: str, systems: Sequence[System]) -> tuple[str, str, list[System]]:

@@ -68,7 +68,8 @@ def fuse(name: str, method: str, systems: Sequence[System]) -> System:
     ranx, _ = import_ranx()
     qids = sorted({qid for system in systems for qid in system.run})
     runs = [ranx.Run(_prepared(system.run, qids, method), name=system.name) for system in systems]
-    # It changes no score, the best being 1; without one, ranx cuts ids to the first run's greatest length.
+    # The best score is 1, so that this norm changes none. Without any, ranx cuts the ids of later runs to the
+    # length of the first run's longest.
     norm = "max" if method in BY_SCORE else None
     with warnings.catch_warnings():
         # While compiling, numba remarks on integer casts inside ranx.

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from qgdr_pyserini.model.precision import OnDisk
 
 
 @click.group()
 def encoders() -> None:
-    """List the encoders at hand, show one's card, or give one a glossary.
+    """List the encoders at hand, show one's card, prune one's vocabulary, or give one a glossary.
 
     \b
     Example:
@@ -47,6 +51,58 @@ def show(name: str) -> None:
     if not card.is_file():
         raise QgdrError(f"{card}: no such file; this encoder has no card")
     click.echo(card.read_text(encoding="utf-8"))
+
+
+@encoders.command()
+@click.argument("encoder")
+@click.option(
+    "--texts",
+    required=True,
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Texts that the encoder is for: JSON Lines, or one text a line (.gz too); repeatable.",
+)
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="Folder of the new encoder.")
+@click.option(
+    "--min-count", default=1, show_default=True, type=click.IntRange(1), help="Least uses of a subword."
+)
+@click.option(
+    "--first", default=0, show_default=True, type=click.IntRange(0), help="Keep this many first ones anyway."
+)
+@click.option(
+    "--export",
+    default="fp32",
+    show_default=True,
+    type=click.Choice(["fp32", "fp16", "fp8"]),
+    help="Precision of the weights on disk.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace an encoder in --output.")
+def prune(
+    encoder: str,
+    texts: tuple[Path, ...],
+    output: Path,
+    min_count: int,
+    first: int,
+    export: OnDisk,
+    overwrite: bool,
+) -> None:
+    """Take subwords that --texts do not use out of ENCODER, a name or a path.
+
+    A text that uses none of them is cut as before and has the same vector; special tokens and single
+    characters stay. Most of a small multilingual encoder is its table of subword vectors.
+
+    \b
+    Example:
+      qgdr encoders prune qgdr --texts corpus.jsonl --texts topics.de.tsv --output encoders/qgdr-de
+      qgdr encoders prune qgdr:work/mine --texts corpus.jsonl.gz --min-count 3 --output work/smaller
+    """
+    from qgdr_pyserini.model.pruning import PruningSettings, prune_folder
+    from qgdr_pyserini.model.registry import find_encoder
+
+    settings = PruningSettings(min_count=min_count, first=first)
+    folder = find_encoder(encoder)
+    before, after = prune_folder(folder, texts, output, settings, export, overwrite=overwrite)
+    click.echo(f"{before:,} subwords, now {after:,}: {output}")
 
 
 @encoders.command("add-glossary")

@@ -30,7 +30,10 @@ class TrainingPassage(NamedTuple):
 
 
 class TrainingQuery(NamedTuple):
-    """A query, the passage that answers it, and the answers where they are known."""
+    """A query, the passage that it is about, and the answers where they are known.
+
+    A query that is unanswerable was asked about its passage without being answered by it.
+    """
 
     query_id: str
     lang: str
@@ -38,6 +41,7 @@ class TrainingQuery(NamedTuple):
     docid: str
     source: str
     answers: tuple[str, ...] = ()
+    unanswerable: bool = False
 
 
 class Translation(NamedTuple):
@@ -107,7 +111,8 @@ def _read_passages(path: Path) -> Iterator[TrainingPassage]:
 def _read_queries(path: Path, passages: dict[str, TrainingPassage]) -> Iterator[TrainingQuery]:
     for number, row in read_objects(path):
         fields = dict(zip(_QUERY_FIELDS, _fields(row, _QUERY_FIELDS, path, number), strict=True))
-        query = TrainingQuery(**fields, answers=_answers(row, path, number))
+        unanswerable = row.get("unanswerable") is True
+        query = TrainingQuery(**fields, answers=_answers(row, path, number), unanswerable=unanswerable)
         if not query.lang or not query.query.strip():
             raise InputError("empty language or query; give both", path, number)
         if query.docid not in passages:

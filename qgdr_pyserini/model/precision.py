@@ -11,6 +11,11 @@ import torch
 
 Precision = Literal["auto", "fp32", "bf16"]
 
+OnDisk = Literal["fp32", "fp16", "fp8"]
+"""Of saved weights; ``fp8`` (e4m3) is for matrices, the rest is kept in fp32."""
+
+ON_DISK = {"fp32": torch.float32, "fp16": torch.float16, "fp8": torch.float8_e4m3fn}
+
 # Below this, what bf16 gains on a whole model does not pay for the digits it loses.
 WORTHWHILE = 1.5
 

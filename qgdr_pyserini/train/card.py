@@ -94,7 +94,7 @@ tags: [cross-lingual-retrieval, pyserini, qgdr]
 - **Model**: {_model(training)}; {encoder.dimension} dimensions, {encoder.config.pooling} pooling,
   {_scale(encoder)}.
 - **Input**: questions up to {encoder.config.query_max_length} subwords; passages, `title\\ntext`, up to
-  {encoder.config.passage_max_length}. No prefixes.
+  {encoder.config.passage_max_length}. {_prefixes(encoder)}
 {_glossary(encoder)}- **Languages of the questions seen in training**: {", ".join(training.data.languages)}.
 - **Licence**: {recipe.licence}.
 
@@ -130,9 +130,17 @@ def _model(training: Training) -> str:
         )
     student = training.recipe.student
     start = student.checkpoint or student.english
-    vocabulary = f" and a vocabulary of {config.vocab_size:,} subwords" if student.english else ""
+    smaller = student.english or student.prune
+    vocabulary = f" and a vocabulary of {config.vocab_size:,} subwords" if smaller else ""
     trained = f", trained from `{start}`" if start else ""
     return f"{config.model_type} of {layers} layers{vocabulary}{trained}"
+
+
+def _prefixes(encoder: DualEncoder) -> str:
+    query, passage = encoder.config.query_prefix, encoder.config.passage_prefix
+    if not query and not passage:
+        return "No prefixes."
+    return f"Commands put `{query}` before questions and `{passage}` before passages by themselves."
 
 
 def _glossary(encoder: DualEncoder) -> str:

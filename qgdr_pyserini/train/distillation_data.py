@@ -277,7 +277,13 @@ class Collator:
         assert self._replay is not None
         pairs = self._replay.draw(number)
         keys = torch.tensor([text_key(pair.key) for pair in pairs])
-        return self._queries([pair.query for pair in pairs]), self._passages([p.passage for p in pairs]), keys
+        return self._queries([pair.query for pair in pairs]), self._second_texts(pairs), keys
+
+    def _second_texts(self, pairs: Sequence[Pair]) -> dict[str, torch.Tensor]:
+        config = self._encoder.config
+        prefixes = (config.passage_prefix, config.query_prefix)
+        texts = [prefixes[pair.translation] + pair.passage for pair in pairs]
+        return self._encoder.tokenize(texts, config.passage_max_length)
 
     def _queries(self, texts: Sequence[str]) -> dict[str, torch.Tensor]:
         config = self._encoder.config

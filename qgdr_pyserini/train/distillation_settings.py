@@ -40,6 +40,9 @@ class DistillationSettings(TrainingSettings):
 
     Parameters
     ----------
+    freeze_vectors
+        Leave the student's subword vectors as they are: the data show few of a large vocabulary, and those
+        they do not show would be left behind.
     candidates
         Passages for each query, its positive among them. With 1, nothing is mined: the other queries'
         passages are the negatives, which is for the contrastive loss alone.
@@ -65,6 +68,7 @@ class DistillationSettings(TrainingSettings):
         Pairs of the pre-training, to keep what they taught; None for none.
     """
 
+    freeze_vectors: bool = False
     candidates: int = Field(default=16, ge=1)
     article_block: int = Field(default=1, ge=1)
     code_switched: float = Field(default=0.0, ge=0, le=1)

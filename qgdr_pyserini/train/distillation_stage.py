@@ -128,6 +128,7 @@ def distil(
     sizes = (settings.candidates, settings.batch_size, settings.steps, seed)
     draw = Draw(*sizes, settings.article_block, settings.code_switched)
     scored = bool(settings.kd or settings.alpha)
+    encoder.model.get_input_embeddings().weight.requires_grad_(not settings.freeze_vectors)
     trainer = Trainer(
         model=Distiller(encoder, settings),
         args=training_arguments(settings, seed, folder),

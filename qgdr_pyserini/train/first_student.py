@@ -10,6 +10,7 @@ from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.config import EncoderConfig
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.loading import ModelSource, load_tokenizer
+from qgdr_pyserini.model.pruning import prune
 from qgdr_pyserini.model.registry import find_encoder
 from qgdr_pyserini.train.embedding_start import extend_vocabulary
 from qgdr_pyserini.train.pretraining_stage import train_bag
@@ -22,6 +23,15 @@ from qgdr_pyserini.train.training_data import TrainingData
 from qgdr_pyserini.train.translation_stage import learn_translations
 from qgdr_pyserini.train.vocabulary import learn_vocabulary
 
+# Names of the rates in configurations of transformers: BERT and its kin, DistilBERT, T5.
+_DROPOUTS = (
+    "hidden_dropout_prob",
+    "attention_probs_dropout_prob",
+    "dropout",
+    "attention_dropout",
+    "dropout_rate",
+)
+
 
 def first_student(recipe: Recipe, data: TrainingData, stages: Stages) -> Done:
     """Start from a checkpoint, from an English encoder, or from a bag of subword vectors.
@@ -32,7 +42,7 @@ def first_student(recipe: Recipe, data: TrainingData, stages: Stages) -> Done:
         Of the run.
     """
     if recipe.student.checkpoint:
-        return stages.run("student", *_from_checkpoint(recipe))
+        return stages.run("student", *_from_checkpoint(recipe, data))
     if recipe.student.english:
         return _taught_languages(recipe, data, stages)
     return _pretrained_bag(recipe, data, stages)
@@ -106,7 +116,9 @@ def _vocabulary(recipe: Recipe, data: TrainingData, stages: Stages) -> Done:
     return stages.run("vocabulary", values, [data.digest], work)
 
 
-def _from_checkpoint(recipe: Recipe) -> tuple[dict[str, Any], list[str], Callable[[Path], dict[str, Any]]]:
+def _from_checkpoint(
+    recipe: Recipe, data: TrainingData
+) -> tuple[dict[str, Any], list[str], Callable[[Path], dict[str, Any]]]:
     student = recipe.student
     try:
         known: Path | None = find_encoder(student.checkpoint)
@@ -122,11 +134,23 @@ def _from_checkpoint(recipe: Recipe) -> tuple[dict[str, Any], list[str], Callabl
         else:
             source = ModelSource(checkpoint=student.checkpoint)
             encoder = DualEncoder.from_source(source, _config(recipe), seed=recipe.seed)
+        if student.prune is not None:
+            encoder = prune(encoder, data.texts(), student.prune)
+        if student.dropout is not None:
+            _set_dropout(encoder, student.dropout)
         save_model(encoder, folder)
-        return {"checkpoint": student.checkpoint}
+        return {"checkpoint": student.checkpoint, "subwords": len(encoder.tokenizer)}
 
     digest = DualEncoder.from_pretrained(known).fingerprint if known is not None else ""
-    return student.model_dump(), [digest], start
+    return student.model_dump(), [digest, *([data.digest] if student.prune else [])], start
+
+
+def _set_dropout(encoder: DualEncoder, rate: float) -> None:
+    """Write a rate into the model's configuration, under whatever names its family has for it."""
+    config = encoder.model.config
+    for name in config.to_dict():
+        if name in _DROPOUTS:
+            setattr(config, name, rate)
 
 
 def _untrained(name: str) -> str:
@@ -141,6 +165,8 @@ def _config(recipe: Recipe) -> EncoderConfig:
     return EncoderConfig(
         pooling=student.pooling,
         normalize=student.normalize,
+        query_prefix=student.query_prefix,
+        passage_prefix=student.passage_prefix,
         query_max_length=student.query_max_length,
         passage_max_length=student.passage_max_length,
     )

@@ -17,11 +17,15 @@ Row = TypeVar("Row")
 
 
 class Pair(NamedTuple):
-    """A positive pair; pairs of one key are not each other's negatives."""
+    """A positive pair; pairs of one key are not each other's negatives.
+
+    Of a translation, both texts are of the kind that questions are.
+    """
 
     query: str
     passage: str
     key: str
+    translation: bool = False
 
 
 class PairSource(Protocol):
@@ -83,19 +87,21 @@ class TranslationPairs:
 
     def draw(self, size: int, rng: np.random.Generator) -> list[Pair]:
         """Draw ``size`` pairs with replacement."""
-        return [Pair(row.text, row.english, row.english.lower()) for row in self._rows.draw(size, rng)]
+        rows = self._rows.draw(size, rng)
+        return [Pair(row.text, row.english, row.english.lower(), translation=True) for row in rows]
 
 
 class SamePairs:
     """English texts with themselves, each with its key."""
 
-    def __init__(self, texts: Iterable[tuple[str, str]]) -> None:
+    def __init__(self, texts: Iterable[tuple[str, str]], *, questions: bool = False) -> None:
         self._texts = list(texts)
+        self._questions = questions
 
     def draw(self, size: int, rng: np.random.Generator) -> list[Pair]:
         """Draw ``size`` pairs with replacement."""
         chosen = (self._texts[i] for i in rng.integers(len(self._texts), size=size))
-        return [Pair(text, text, key) for text, key in chosen]
+        return [Pair(text, text, key, self._questions) for text, key in chosen]
 
 
 class CropPairs:
@@ -150,7 +156,7 @@ def pair_sources(data: TrainingSet, settings: PairSettings) -> list[tuple[PairSo
     english = QueryPairs((row for row in data.queries if row.lang == "en"), data.passages, exponent)
     crops = CropPairs(data.passages.values())
     asked = {row.english for row in data.questions} | {row.query for row in data.queries if row.lang == "en"}
-    questions = SamePairs((text, text.lower()) for text in sorted(asked))
+    questions = SamePairs(((text, text.lower()) for text in sorted(asked)), questions=True)
     return [
         (QueryPairs(data.queries, data.passages, exponent), chosen.queries),
         (CodeSwitchedPairs(english, switcher), chosen.code_switched_queries),

@@ -9,13 +9,12 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import torch
-
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.files import atomic_directory, atomic_text, read_json
 from qgdr_pyserini.lock import only_writer
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.languages import language_name
+from qgdr_pyserini.model.precision import ON_DISK
 from qgdr_pyserini.train.card import Training, write_card
 from qgdr_pyserini.train.first_student import first_student
 from qgdr_pyserini.train.glossary import add_glossary
@@ -26,8 +25,6 @@ from qgdr_pyserini.train.stages import Done, Stages
 from qgdr_pyserini.train.teacher_stages import TeacherAt, make_teacher
 from qgdr_pyserini.train.training import computing_in, processes
 from qgdr_pyserini.train.training_data import TrainingData, read_training_data
-
-_EXPORTS = {"fp32": torch.float32, "fp16": torch.float16, "fp8": torch.float8_e4m3fn}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -152,7 +149,7 @@ def iterate(recipe: Recipe, data: TrainingData, student: Done, stages: Stages, b
 
 def _export(recipe: Recipe, data: TrainingData, student: Done, stages: Stages, target: Path) -> None:
     with atomic_directory(target, overwrite=True) as folder:
-        DualEncoder.from_pretrained(student.model).save_pretrained(folder, _EXPORTS[recipe.export])
+        DualEncoder.from_pretrained(student.model).save_pretrained(folder, ON_DISK[recipe.export])
         _add_glossary(recipe, data, folder, stages.say)
         # What is measured is what was saved, rounding included.
         saved = DualEncoder.from_pretrained(folder)

@@ -8,7 +8,8 @@ from pydantic import Field, model_validator
 
 from qgdr_pyserini.model.cross_encoder import CrossEncoderSettings
 from qgdr_pyserini.model.loading import ModelSource
-from qgdr_pyserini.model.precision import Precision
+from qgdr_pyserini.model.precision import OnDisk, Precision
+from qgdr_pyserini.model.pruning import PruningSettings
 from qgdr_pyserini.model.query_generator import GeneratorSettings
 from qgdr_pyserini.settings import Settings
 from qgdr_pyserini.train.distillation_settings import DistillationSettings, WarmupSettings
@@ -36,6 +37,9 @@ class DataSettings(Settings):
         from the hub where they begin with ``hf://datasets/``.
     language
         For ``tevatron``: ISO code of queries whose row has no ``lang``.
+    unanswerable
+        For ``training-set``: whether queries are learned from whose passage does not answer them (those that
+        are held out are measured on in any case).
     limit_per_language
         Queries taken of each language, the first by a digest of their ids; 0 takes all.
     distilled_per_language
@@ -50,6 +54,7 @@ class DataSettings(Settings):
     queries: str = ""
     corpus: str = ""
     language: str = "en"
+    unanswerable: bool = True
     limit_per_language: int = Field(default=0, ge=0)
     distilled_per_language: int = Field(default=0, ge=0)
     pool: int = Field(default=0, ge=0)
@@ -94,10 +99,14 @@ class StudentSettings(Settings):
         ``pretraining``.
     dimension
         Components of a vector, from scratch; a checkpoint has its own.
-    pooling, normalize
+    pooling, normalize, query_prefix, passage_prefix
         See `qgdr_pyserini.model.config.EncoderConfig`; a trained encoder keeps its own.
     query_max_length, passage_max_length
         In subwords.
+    dropout
+        Of hidden states and attention while it is trained; the checkpoint's own when None.
+    prune
+        Which subwords are kept of a ``checkpoint``, by how often the training data show them; all when None.
     """
 
     checkpoint: str = ""
@@ -105,8 +114,12 @@ class StudentSettings(Settings):
     dimension: int = Field(default=384, ge=8)
     pooling: Literal["cls", "mean"] = "mean"
     normalize: bool = True
+    query_prefix: str = ""
+    passage_prefix: str = ""
     query_max_length: int = Field(default=128, ge=3)
     passage_max_length: int = Field(default=256, ge=3)
+    dropout: float | None = Field(default=None, ge=0, lt=1)
+    prune: PruningSettings | None = None
 
 
 class PretrainingSettings(Settings):
@@ -232,7 +245,7 @@ class Recipe(Settings):
     iterations
         How often the student is distilled, with negatives retrieved anew.
     export
-        Precision of the weights on disk; ``fp8`` is for matrices, the rest is kept in fp32.
+        Precision of the weights on disk; see `qgdr_pyserini.model.precision.OnDisk`.
     data, vocabulary, student, pairs, embedding_start, translation, pretraining, warmup, teacher, negatives
         Groups of settings.
     generation, distillation, glossary
@@ -245,7 +258,7 @@ class Recipe(Settings):
     seed: int
     holdout: float = Field(default=0.0, ge=0, lt=1)
     iterations: int = Field(default=1, ge=1)
-    export: Literal["fp32", "fp16", "fp8"] = "fp32"
+    export: OnDisk = "fp32"
     data: DataSettings = DataSettings()
     vocabulary: VocabularySettings | None = None
     student: StudentSettings
@@ -314,6 +327,10 @@ def _contradictions(recipe: Recipe) -> list[tuple[bool, str]]:
             (bag and recipe.translation is not None)
             or (scratch and not bag and recipe.pretraining is not None),
             "'translation' is for a student from 'english', 'pretraining' for a bag; take one out",
+        ),
+        (
+            scratch and recipe.student.prune is not None,
+            "'student.prune' is for a student from 'checkpoint'; take it out",
         ),
         (
             scratch and not training_set,

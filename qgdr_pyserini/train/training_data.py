@@ -13,7 +13,7 @@ from pathlib import Path
 from qgdr_pyserini.collection.corpus import Passage, read_corpus
 from qgdr_pyserini.collection.hub import find_data_file
 from qgdr_pyserini.collection.tevatron import Candidate, CandidateList, read_candidates
-from qgdr_pyserini.collection.training_set import TrainingSet, read_training_set
+from qgdr_pyserini.collection.training_set import TrainingQuery, TrainingSet, read_training_set
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.train.holdout import article_is_held_out, split_by_article
 from qgdr_pyserini.train.recipe_settings import DataSettings
@@ -64,6 +64,15 @@ class TrainingData:
         """Languages of the queries to learn from."""
         return sorted({row.lang for row in self.rows})
 
+    def texts(self) -> Iterator[str]:
+        """Go through every text that is learned from: queries, passages, and both sides of translations."""
+        yield from (row.query for row in self.rows)
+        yield from (passage.contents for passage in self.corpus())
+        if self.pairs is not None:
+            groups = (self.pairs.questions, self.pairs.sentences, self.pairs.lexicon, self.pairs.names)
+            for row in itertools.chain(*groups):
+                yield from (row.text, row.english)
+
 
 def read_training_data(folder: Path, settings: DataSettings, holdout: float) -> TrainingData:
     """Read what a recipe learns from.
@@ -111,10 +120,11 @@ def _training_set(folder: Path, settings: DataSettings, holdout: float) -> Train
     split = split_by_article(data, holdout)
     passages = {d: Passage(row.docid, row.title, row.text) for d, row in data.passages.items()}
     kept = [passages[docid] for docid in split.training.passages]
+    learned = [q for q in split.training.queries if settings.unanswerable or not q.unanswerable]
     return TrainingData(
-        rows=_as_rows(split.training, passages),
+        rows=_as_rows(learned, passages),
         distilled=[],
-        held_out=_as_rows(dataclasses.replace(data, queries=split.held_out), passages),
+        held_out=_as_rows(split.held_out, passages),
         corpus=lambda: iter(kept),
         pool=lambda: iter(passages.values()),
         pairs=split.training,
@@ -143,10 +153,10 @@ def _tevatron(folder: Path, settings: DataSettings, holdout: float) -> TrainingD
     )
 
 
-def _as_rows(data: TrainingSet, passages: Mapping[str, Passage]) -> list[CandidateList]:
+def _as_rows(queries: Iterable[TrainingQuery], passages: Mapping[str, Passage]) -> list[CandidateList]:
     return [
         CandidateList(q.query_id, q.query, (Candidate(passages[q.docid]),), (), q.lang, q.answers)
-        for q in data.queries
+        for q in queries
     ]
 
 

@@ -167,9 +167,11 @@ def test_a_passage_of_several_queries_is_encoded_once(tiny_encoder):
     encoder = DualEncoder.from_pretrained(tiny_encoder)
     examples = list(Examples(rows, {}, SamplerSettings(), Draw(len(WORDS), len(rows), 1, seed=1)))
     batch = Collator(encoder, len(WORDS))(examples)
-    assert sum(len(part["input_ids"]) for part in batch["passages"]) == len(WORDS)
+    parts, place = batch["passages"]["parts"], batch["passages"]["order"].tolist()
+    assert sorted(place) == list(range(len(WORDS)))
     assert batch["places"].shape == (len(rows), len(WORDS))
-    order = [encoder.tokenizer.decode(ids) for part in batch["passages"] for ids in part["input_ids"]]
+    texts = [encoder.tokenizer.decode(ids) for part in parts for ids in part["input_ids"]]
+    order = [text for _, text in sorted(zip(place, texts, strict=True))]
     for i, example in enumerate(examples):
         for j, item in enumerate(example.candidates):
             assert " ".join(item.passage.title) in order[batch["places"][i, j]]

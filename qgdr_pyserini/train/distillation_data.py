@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ import torch
 from qgdr_pyserini.collection.tevatron import Candidate, CandidateList
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.dual_encoder import DualEncoder
+from qgdr_pyserini.train.chunks import Chunks, in_chunks
 from qgdr_pyserini.train.language_sampler import LanguageSampler, SamplerSettings
 from qgdr_pyserini.train.losses.agreement import AgreementSettings, agreement
 from qgdr_pyserini.train.order import BlockedOrder, ShuffledOrder
@@ -23,10 +23,6 @@ from qgdr_pyserini.train.pairs import Pair, PairSource, draw_batch
 
 Switch = Callable[[str, np.random.Generator], str]
 """Puts an English text into a language of chance."""
-
-# Passages are padded in so many parts, the short ones with the short ones.
-_PARTS = 4
-_SMALLEST_PART = 16
 
 
 class Aligned(NamedTuple):
@@ -245,17 +241,18 @@ class Collator:
         shape = (len(examples), self._candidates)
         mask, teacher = torch.zeros(shape, dtype=torch.bool), torch.zeros(shape)
         keys = torch.full(shape, -1)
-        passages, order = self._parts(examples)
+        texts = {c.passage.docid: c.passage.contents for example in examples for c in example.candidates}
+        row = {docid: i for i, docid in enumerate(texts)}
         places = torch.zeros(shape, dtype=torch.int64)
         for i, example in enumerate(examples):
             for j, item in enumerate(example.candidates):
                 mask[i, j], teacher[i, j] = True, item.score or 0.0
                 keys[i, j] = text_key(item.passage.docid)
-                places[i, j] = order[item.passage.docid]
+                places[i, j] = row[item.passage.docid]
         batch = {
             "queries": self._queries([example.query for example in examples]),
             "aligned": self._queries([example.aligned.text for example in examples]),
-            "passages": passages,
+            "passages": self._passages(list(texts.values())),
             "places": places,
             "agreement": torch.tensor([example.aligned.agreement for example in examples]),
             "teacher": teacher,
@@ -264,35 +261,30 @@ class Collator:
         }
         return batch if self._replay is None else batch | {"replay": self._pairs(examples[0].number)}
 
-    def _parts(self, examples: Sequence[Example]) -> tuple[list[dict[str, torch.Tensor]], dict[str, int]]:
-        """Tokenize each passage once, in parts of like lengths; tell where each docid stands."""
-        texts = {c.passage.docid: c.passage.contents for example in examples for c in example.candidates}
-        docids = sorted(texts, key=lambda docid: len(texts[docid]))
-        size = max(_SMALLEST_PART, math.ceil(len(docids) / _PARTS))
-        parts = [docids[start : start + size] for start in range(0, len(docids), size)]
-        tokenized = [self._passages([texts[docid] for docid in part]) for part in parts]
-        return tokenized, {docid: i for i, docid in enumerate(docids)}
-
-    def _pairs(self, number: int) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor], torch.Tensor]:
+    def _pairs(self, number: int) -> tuple[Chunks, Chunks, torch.Tensor]:
         assert self._replay is not None
         pairs = self._replay.draw(number)
         keys = torch.tensor([text_key(pair.key) for pair in pairs])
         return self._queries([pair.query for pair in pairs]), self._second_texts(pairs), keys
 
-    def _second_texts(self, pairs: Sequence[Pair]) -> dict[str, torch.Tensor]:
+    def _second_texts(self, pairs: Sequence[Pair]) -> Chunks:
         config = self._encoder.config
         prefixes = (config.passage_prefix, config.query_prefix)
         texts = [prefixes[pair.translation] + pair.passage for pair in pairs]
-        return self._encoder.tokenize(texts, config.passage_max_length)
+        return self._chunks(texts, config.passage_max_length)
 
-    def _queries(self, texts: Sequence[str]) -> dict[str, torch.Tensor]:
+    def _queries(self, texts: Sequence[str]) -> Chunks:
         config = self._encoder.config
-        return self._encoder.tokenize([config.query_prefix + text for text in texts], config.query_max_length)
+        return self._chunks([config.query_prefix + text for text in texts], config.query_max_length)
 
-    def _passages(self, texts: Sequence[str]) -> dict[str, torch.Tensor]:
+    def _passages(self, texts: Sequence[str]) -> Chunks:
         config = self._encoder.config
-        prefixed = [config.passage_prefix + text for text in texts]
-        return self._encoder.tokenize(prefixed, config.passage_max_length)
+        return self._chunks([config.passage_prefix + text for text in texts], config.passage_max_length)
+
+    def _chunks(self, texts: Sequence[str], max_length: int) -> Chunks:
+        tokenizer = self._encoder.tokenizer
+        rows = tokenizer(list(texts), truncation=True, max_length=max_length, return_attention_mask=False)
+        return in_chunks(rows["input_ids"], tokenizer.pad_token_id)
 
 
 def text_key(docid: str) -> int:

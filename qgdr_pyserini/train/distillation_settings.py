@@ -40,9 +40,9 @@ class DistillationSettings(TrainingSettings):
 
     Parameters
     ----------
-    freeze_vectors
-        Leave the student's subword vectors as they are: the data show few of a large vocabulary, and those
-        they do not show would be left behind.
+    freeze_vectors, freeze_layers
+        Leave the student's subword vectors, and so many of its lowest layers, as they are; see
+        `qgdr_pyserini.train.freezing`.
     candidates
         Passages for each query, its positive among them. With 1, nothing is mined: the other queries'
         passages are the negatives, which is for the contrastive loss alone.
@@ -69,6 +69,7 @@ class DistillationSettings(TrainingSettings):
     """
 
     freeze_vectors: bool = False
+    freeze_layers: int = Field(default=0, ge=0)
     candidates: int = Field(default=16, ge=1)
     article_block: int = Field(default=1, ge=1)
     code_switched: float = Field(default=0.0, ge=0, le=1)

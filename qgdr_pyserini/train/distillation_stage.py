@@ -10,15 +10,15 @@ from transformers import Trainer
 
 from qgdr_pyserini.collection.tevatron import CandidateList
 from qgdr_pyserini.model.dual_encoder import DualEncoder
+from qgdr_pyserini.train.chunks import Chunks, encode_chunks
 from qgdr_pyserini.train.distillation_data import Collator, Draw, Examples, Replay, Switch, align
 from qgdr_pyserini.train.distillation_settings import DistillationSettings
+from qgdr_pyserini.train.freezing import freeze
 from qgdr_pyserini.train.gather import gather
 from qgdr_pyserini.train.losses.alignment import alignment_loss
 from qgdr_pyserini.train.losses.contrastive import HardNegatives, contrastive_loss
 from qgdr_pyserini.train.losses.distillation import distillation_loss, extend_by_batch
 from qgdr_pyserini.train.training import Log, Trained, check_finite, fit, training_arguments
-
-Features = dict[str, torch.Tensor]
 
 
 class Distiller(Trained):
@@ -31,25 +31,24 @@ class Distiller(Trained):
 
     def forward(
         self,
-        queries: Features,
-        passages: Sequence[Features],
+        queries: Chunks,
+        passages: Chunks,
         places: torch.Tensor,
         teacher: torch.Tensor,
         mask: torch.Tensor,
         keys: torch.Tensor,
-        aligned: Features | None = None,
+        aligned: Chunks | None = None,
         agreement: torch.Tensor | None = None,
-        replay: tuple[Features, Features, torch.Tensor] | None = None,
+        replay: tuple[Chunks, Chunks, torch.Tensor] | None = None,
     ) -> dict[str, torch.Tensor]:
         """Compute the loss of a batch."""
         settings = self._settings
-        q, encoded = self.encoder(queries), torch.cat([self.encoder(part) for part in passages])
-        p = encoded[places]
-        loss = encoded.new_zeros(())
+        q, p = self._encode(queries), self._encode(passages)[places]
+        loss = q.new_zeros(())
         if settings.kd:
             loss = loss + settings.kd * self._distillation(q, p, teacher, mask, keys)
         if settings.alpha and aligned is not None and agreement is not None:
-            scores = _scores(q, p), _scores(self.encoder(aligned), p)
+            scores = _scores(q, p), _scores(self._encode(aligned), p)
             loss = loss + settings.alpha * alignment_loss(*scores, agreement, mask, settings.alignment)
         if settings.beta:
             loss = loss + settings.beta * self._contrastive(q, p, mask, keys)
@@ -73,8 +72,11 @@ class Distiller(Trained):
         temperature = self._settings.contrastive_temperature
         return contrastive_loss(gather(q), gather(p[:, 0]), gather(keys[:, 0]), temperature, negatives)
 
-    def _replay(self, queries: Features, passages: Features, keys: torch.Tensor) -> torch.Tensor:
-        q, p = gather(self.encoder(queries)), gather(self.encoder(passages))
+    def _encode(self, texts: Chunks) -> torch.Tensor:
+        return encode_chunks(self.encoder, texts)
+
+    def _replay(self, queries: Chunks, passages: Chunks, keys: torch.Tensor) -> torch.Tensor:
+        q, p = gather(self._encode(queries)), gather(self._encode(passages))
         return contrastive_loss(q, p, gather(keys), self._settings.contrastive_temperature)
 
 
@@ -128,7 +130,7 @@ def distil(
     sizes = (settings.candidates, settings.batch_size, settings.steps, seed)
     draw = Draw(*sizes, settings.article_block, settings.code_switched)
     scored = bool(settings.kd or settings.alpha)
-    encoder.model.get_input_embeddings().weight.requires_grad_(not settings.freeze_vectors)
+    freeze(encoder, vectors=settings.freeze_vectors, layers=settings.freeze_layers)
     trainer = Trainer(
         model=Distiller(encoder, settings),
         args=training_arguments(settings, seed, folder),

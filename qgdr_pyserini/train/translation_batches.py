@@ -9,11 +9,9 @@ import numpy as np
 import torch
 from transformers import PreTrainedTokenizerBase
 
+from qgdr_pyserini.train.chunks import Features, in_chunks
 from qgdr_pyserini.train.pair_settings import SourceSettings
 from qgdr_pyserini.train.pairs import Pair, PairSource, draw_batch
-
-Chunk = dict[str, torch.Tensor]
-"""``input_ids`` and ``attention_mask``, ``(texts, tokens)`` each, of texts of like length."""
 
 _TOKENS = 2048
 
@@ -86,7 +84,7 @@ class TranslationBatches(torch.utils.data.Dataset[dict[str, Any]]):
 
     def _chunks(
         self, tokenizer: PreTrainedTokenizerBase, texts: Sequence[tuple[int, str]], pairs: Sequence[Pair]
-    ) -> tuple[list[Chunk], torch.Tensor]:
+    ) -> tuple[list[Features], torch.Tensor]:
         if not texts:
             return [], torch.empty(0, dtype=torch.int64)
         query, passage = self._lengths
@@ -97,24 +95,5 @@ class TranslationBatches(torch.utils.data.Dataset[dict[str, Any]]):
             row if len(row) <= query or pairs[i].query == pairs[i].passage else [*row[: query - 1], row[-1]]
             for (i, _), row in zip(texts, rows, strict=True)
         ]
-        order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
-        chunks = [_padded([rows[i] for i in part], tokenizer.pad_token_id) for part in _parts(rows, order)]
-        return chunks, torch.tensor([texts[i][0] for i in order])
-
-
-def _parts(rows: Sequence[Sequence[int]], order: Sequence[int]) -> list[list[int]]:
-    """Cut rows, the shortest first, into parts of at most so many tokens, padding included."""
-    parts: list[list[int]] = [[]]
-    for i in order:
-        if parts[-1] and (len(parts[-1]) + 1) * len(rows[i]) > _TOKENS:
-            parts.append([])
-        parts[-1].append(i)
-    return parts
-
-
-def _padded(rows: Sequence[Sequence[int]], padding: int) -> Chunk:
-    lengths = np.array([len(row) for row in rows])
-    mask = np.arange(lengths.max()) < lengths[:, None]
-    ids = np.full(mask.shape, padding, dtype=np.int64)
-    ids[mask] = np.concatenate(rows)
-    return {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask).long()}
+        chunks = in_chunks(rows, tokenizer.pad_token_id, _TOKENS)
+        return chunks["parts"], torch.tensor([texts[i][0] for i in chunks["order"].tolist()])

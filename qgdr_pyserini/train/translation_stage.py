@@ -10,11 +10,12 @@ from transformers import Trainer
 
 from qgdr_pyserini.collection.training_set import TrainingSet
 from qgdr_pyserini.model.dual_encoder import DualEncoder
+from qgdr_pyserini.train.chunks import Features
 from qgdr_pyserini.train.losses.contrastive import contrastive_loss
 from qgdr_pyserini.train.pair_settings import PairSettings
 from qgdr_pyserini.train.pairs import pair_sources
 from qgdr_pyserini.train.training import Log, Trained, check_finite, computing_in, fit, whole_batch_arguments
-from qgdr_pyserini.train.translation_batches import Chunk, TranslationBatches
+from qgdr_pyserini.train.translation_batches import TranslationBatches
 from qgdr_pyserini.train.translation_settings import TranslationSettings
 
 
@@ -47,9 +48,9 @@ class TranslationStudent(Trained):
 
     def forward(
         self,
-        texts: list[Chunk],
+        texts: list[Features],
         order: torch.Tensor,
-        english: list[Chunk],
+        english: list[Features],
         english_order: torch.Tensor,
         passages: torch.Tensor,
         same: torch.Tensor,
@@ -64,7 +65,7 @@ class TranslationStudent(Trained):
             loss = loss + settings.cosine * (1 - (ours * theirs).sum(dim=1)[same].mean())
         return {"loss": check_finite(loss)}
 
-    def _encode(self, chunks: Sequence[Chunk]) -> torch.Tensor:
+    def _encode(self, chunks: Sequence[Features]) -> torch.Tensor:
         """Encode chunks; subword vectors are looked up once, or each chunk would have a gradient for all."""
         table = self.student.model.get_input_embeddings()
         numbers = torch.cat([chunk["input_ids"].flatten() for chunk in chunks])
@@ -82,7 +83,9 @@ class TranslationStudent(Trained):
         return torch.cat(encoded)
 
     @torch.no_grad()
-    def _targets(self, chunks: Sequence[Chunk], order: torch.Tensor, passages: torch.Tensor) -> torch.Tensor:
+    def _targets(
+        self, chunks: Sequence[Features], order: torch.Tensor, passages: torch.Tensor
+    ) -> torch.Tensor:
         english, vectors = self._fixed
         found = vectors.to(passages.device)[passages.clamp(min=0)]
         if chunks:

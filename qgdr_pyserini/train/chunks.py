@@ -1,0 +1,66 @@
+"""Texts of a batch in chunks of like length, so that little is computed on padding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypedDict
+
+import numpy as np
+import torch
+
+Features = dict[str, torch.Tensor]
+"""``input_ids`` and ``attention_mask``, ``(texts, tokens)`` each."""
+
+_TOKENS = 4096
+
+
+class Chunks(TypedDict):
+    """A batch's texts, the short ones first; ``order`` holds the place in the batch of each row."""
+
+    parts: list[Features]
+    order: torch.Tensor
+
+
+def in_chunks(rows: Sequence[Sequence[int]], padding: int, tokens: int = _TOKENS) -> Chunks:
+    """Sort tokenised texts by length, and pad them chunk by chunk.
+
+    Parameters
+    ----------
+    rows
+        Token numbers of each text.
+    padding
+        The number that stands for padding.
+    tokens
+        The most of a chunk, padding included; a longer text is a chunk of its own.
+
+    Examples
+    --------
+    >>> chunks = in_chunks([[5, 6, 7], [8], [9, 9]], padding=0, tokens=4)
+    >>> [part["input_ids"].tolist() for part in chunks["parts"]]
+    [[[8, 0], [9, 9]], [[5, 6, 7]]]
+    >>> chunks["order"]
+    tensor([1, 2, 0])
+    """
+    order = sorted(range(len(rows)), key=lambda place: len(rows[place]))
+    parts: list[list[int]] = [[]]
+    for place in order:
+        if parts[-1] and (len(parts[-1]) + 1) * len(rows[place]) > tokens:
+            parts.append([])
+        parts[-1].append(place)
+    padded = [padded_rows([rows[place] for place in part], padding) for part in parts if part]
+    return Chunks(parts=padded, order=torch.tensor(order, dtype=torch.int64))
+
+
+def padded_rows(rows: Sequence[Sequence[int]], padding: int) -> Features:
+    """Pad rows of token numbers on the right."""
+    lengths = np.array([len(row) for row in rows])
+    mask = np.arange(lengths.max()) < lengths[:, None]
+    ids = np.full(mask.shape, padding, dtype=np.int64)
+    ids[mask] = np.concatenate([np.asarray(row, dtype=np.int64) for row in rows])
+    return {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask).long()}
+
+
+def encode_chunks(encoder: Callable[[Features], torch.Tensor], chunks: Chunks) -> torch.Tensor:
+    """Encode a batch's texts: ``(texts, dimension)``, in the batch's order."""
+    vectors = torch.cat([encoder(part) for part in chunks["parts"]])
+    return torch.empty_like(vectors).index_copy(0, chunks["order"], vectors)

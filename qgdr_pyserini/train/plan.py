@@ -97,15 +97,17 @@ class _Plan:
             yield from self._iteration(f"{number}-")
         size = self._student
         bytes_each = {"fp32": 4, "fp16": 2, "fp8": 1}[recipe.export]
-        about = f"{size.parameters:,} parameters, {size.dimension} dimensions, " if size else ""
-        disk = f"{size.parameters * bytes_each / 2**20:,.0f} MiB on disk" if size else "size not known here"
+        most = "at most " if recipe.student.prune else ""
+        about = f"{most}{size.parameters:,} parameters, {size.dimension} dimensions, " if size else ""
+        disk = f"{most}{size.parameters * bytes_each / 2**20:,.0f} MiB on disk" if size else "size not known here"
         glossary = " beside the glossary" if recipe.glossary else ""
         yield Line("encoder", about + disk + glossary)
 
     def _start(self) -> Iterator[Line]:
         recipe, size = self._recipe, self._student
         if recipe.student.checkpoint:
-            yield Line("student", f"from {recipe.student.checkpoint}")
+            pruned = ", its vocabulary pruned" if recipe.student.prune else ""
+            yield Line("student", f"from {recipe.student.checkpoint}{pruned}")
             return
         if not (recipe.vocabulary and recipe.pairs):
             return

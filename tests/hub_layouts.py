@@ -4,13 +4,17 @@ import json
 
 import sentencepiece
 import torch
-from tokenizers import BertWordPieceTokenizer
+from tokenizers import BertWordPieceTokenizer, ByteLevelBPETokenizer
+from tokenizers.processors import TemplateProcessing
 from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
     AutoTokenizer,
     BertConfig,
     BertForMaskedLM,
     MT5Config,
     MT5ForConditionalGeneration,
+    PreTrainedTokenizerFast,
     XLMRobertaConfig,
     XLMRobertaForMaskedLM,
 )
@@ -73,6 +77,53 @@ def mbert(folder):
     sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
     config = BertConfig(vocab_size=tokenizer.get_vocab_size(), max_position_embeddings=128, **sizes)
     BertForMaskedLM(config).save_pretrained(folder)
+    return folder
+
+
+LLAMA_LIKE = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "intermediate_size": 48,
+    "max_position_embeddings": 512,
+}
+CAUSAL = {
+    "llama": LLAMA_LIKE,
+    "qwen2": {**LLAMA_LIKE, "tie_word_embeddings": True},
+    "gpt2": {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 512},
+    # A window shorter than a passage, and logits that are capped.
+    "gemma3_text": {
+        **LLAMA_LIKE,
+        "head_dim": 8,
+        "sliding_window": 8,
+        "layer_types": ["sliding_attention", "full_attention"],
+        "final_logit_softcapping": 2.0,
+    },
+    "bloom": {"hidden_size": 32, "n_layer": 2, "n_head": 4},
+}
+
+
+def causal(folder, kind="qwen2"):
+    """``Qwen/Qwen2.5-0.5B`` and its like: a decoder with a byte-level tokenizer."""
+    folder.mkdir()
+    bytes_ = ByteLevelBPETokenizer()
+    bytes_.train_from_iterator(
+        TEXTS, vocab_size=400, special_tokens=["<end>", "<start>"], show_progress=False
+    )
+    start = {"bos_token": "<start>"} if kind == "llama" else {}
+    if start:
+        bytes_._tokenizer.post_processor = TemplateProcessing("<start> $A", special_tokens=[("<start>", 1)])
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=bytes_._tokenizer, eos_token="<end>", **start)
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(4)
+    ids = {"eos_token_id": 0, "bos_token_id": 1 if start else 0, "pad_token_id": None}
+    config = AutoConfig.for_model(kind, vocab_size=len(tokenizer) + 5, **ids, **CAUSAL[kind])
+    model = AutoModelForCausalLM.from_config(config)
+    for name, weight in model.named_parameters():
+        if weight.dim() > 1 and "embed" not in name and "wte" not in name:
+            weight.data.mul_(10)  # fresh layers add next to nothing to what a token is by itself
+    model.save_pretrained(folder)
     return folder
 
 

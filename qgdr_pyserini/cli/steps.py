@@ -51,7 +51,7 @@ def score(
 
 
 @click.command("generate-queries")
-@click.option("--generator", required=True, metavar="NAME|PATH", help="A seq2seq model.")
+@click.option("--generator", required=True, metavar="NAME|PATH", help="A seq2seq or causal model.")
 @_files
 @click.option(
     "--language", "languages", required=True, multiple=True, metavar="CODE", help="To ask in; repeatable."
@@ -105,14 +105,11 @@ def generate_queries(
         --output generated.jsonl --language de --language zh
     """
     from qgdr_pyserini.encode.progress import progress
-    from qgdr_pyserini.model.query_generator import QueryGenerator
-    from qgdr_pyserini.model.teachers import load_teacher
+    from qgdr_pyserini.model.teachers import load_generator
     from qgdr_pyserini.train.generation_settings import GenerationSettings
     from qgdr_pyserini.train.steps import generate_file
 
-    model = load_teacher(generator, device=device, precision=precision, batch_size=batch_size)
-    if not isinstance(model, QueryGenerator):
-        raise click.UsageError(f"{generator}: is no seq2seq model, so it cannot write queries.")
+    model = load_generator(generator, device=device, precision=precision, batch_size=batch_size)
     with progress("passages") as advance:
         settings = GenerationSettings(
             languages=list(languages), languages_per_query=per_query, n=number, top_k=top_k

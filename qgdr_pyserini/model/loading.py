@@ -151,10 +151,21 @@ def is_causal(source: ModelSource) -> bool:
     A classifier that was made from one, such as ``Qwen2ForSequenceClassification``, is not.
     """
     if source.configuration:
-        return source.configuration.get("model_type") in _CAUSAL
+        return is_causal_type(source.configuration.get("model_type", ""))
     config = load_config(source.checkpoint)
     classifies = any("Classification" in name for name in config.architectures or ())
-    return config.model_type in _CAUSAL and not config.is_encoder_decoder and not classifies
+    return is_causal_type(config.model_type) and not config.is_encoder_decoder and not classifies
+
+
+def is_causal_type(model_type: str) -> bool:
+    """Tell whether models of a type of transformers are decoders alone.
+
+    Examples
+    --------
+    >>> [is_causal_type(kind) for kind in ("qwen2", "gpt2", "bert", "mt5", "encoder-decoder")]
+    [True, True, False, False, False]
+    """
+    return model_type in _CAUSAL
 
 
 def wished_dtype(precision: Precision, device: str) -> torch.dtype:

@@ -15,14 +15,22 @@ TrainableTeacher = QueryGenerator | CrossEncoder
 
 
 def load_teacher(
-    checkpoint: str, *, device: str = "cpu", precision: Precision = "fp32", **options: Any
+    checkpoint: str,
+    *,
+    kind: type[TrainableTeacher] | None = None,
+    device: str = "cpu",
+    precision: Precision = "fp32",
+    **options: Any,
 ) -> TrainableTeacher:
-    """Load a query generator from a language model's checkpoint, a cross-encoder from any other.
+    """Load a teacher to score with, or to write.
 
     Parameters
     ----------
     checkpoint
         Hub name, folder or GGUF file.
+    kind
+        What it has to be; when None, a query generator where the checkpoint is a language model, else a
+        cross-encoder.
     device
         ``cpu``, ``cuda``, ``cuda:1``, …
     precision
@@ -35,7 +43,8 @@ def load_teacher(
     QgdrError
         If there is no such checkpoint, it cannot be loaded or has no trained head, or the device is absent.
     """
-    kind: type[TrainableTeacher] = QueryGenerator if writes_text(checkpoint) else CrossEncoder
+    if kind is None:
+        kind = QueryGenerator if writes_text(checkpoint) else CrossEncoder
     dtype = wished_dtype(precision, device)
     loaded = kind.load(ModelSource(checkpoint=checkpoint), dtype=dtype, whole=True, **options)
     teacher = place(loaded, device)

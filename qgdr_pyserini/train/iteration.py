@@ -24,7 +24,7 @@ from qgdr_pyserini.train.recipe_settings import Recipe
 from qgdr_pyserini.train.stage_rows import MINED, read_rows
 from qgdr_pyserini.train.stages import Done, Stages
 from qgdr_pyserini.train.steps import generate_rows, score_rows
-from qgdr_pyserini.train.teacher_stages import TeacherAt, load_for_scoring, save_model
+from qgdr_pyserini.train.teacher_stages import TeacherAt, load_for_scoring, save_model, scoring_values
 from qgdr_pyserini.train.training import computing_in, processes
 from qgdr_pyserini.train.training_data import Corpus, TrainingData
 
@@ -143,7 +143,9 @@ class Iteration:
                 "student": reranking_accuracy(score_with_student(encoder, mined)),
             }
 
-        values = {"pool": recipe.data.pool, **recipe.negatives.model_dump()}
+        assert recipe.teacher is not None
+        scoring = scoring_values(teacher, recipe.teacher)
+        values = {"pool": recipe.data.pool, **recipe.negatives.model_dump(), "teacher": scoring}
         return self._stages.run(f"{self._prefix}check-teacher", values, [student, teacher.stage], work)
 
     def score(self, name: str, candidates: Done, teacher: TeacherAt) -> Done:
@@ -156,8 +158,8 @@ class Iteration:
             model = load_for_scoring(teacher, settings)
             return {"queries": write_parts(folder, rows, lambda _, part: score_rows(part, model))}
 
-        options = settings.model_dump(include={"precision", "batch_size"})
-        return self._stages.run(f"{self._prefix}{name}", options, [candidates, teacher.stage], work)
+        values = scoring_values(teacher, settings)
+        return self._stages.run(f"{self._prefix}{name}", values, [candidates, teacher.stage], work)
 
     def generate(self, mined: Done, teacher: TeacherAt) -> Done:
         """Write queries in other languages for the positives."""
@@ -174,11 +176,7 @@ class Iteration:
 
             return {"queries": write_parts(folder, read_rows(mined), write)}
 
-        values = {
-            "seed": seed,
-            **settings.model_dump(),
-            **recipe.model_dump(include={"precision", "batch_size"}),
-        }
+        values = {"seed": seed, **settings.model_dump(), **scoring_values(teacher, recipe)}
         return self._stages.run(f"{self._prefix}generate", values, [mined, teacher.stage], work)
 
     def train_student(

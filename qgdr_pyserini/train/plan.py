@@ -202,8 +202,9 @@ class _Plan:
         if teacher.kind == "cross-encoder":
             return 2.0 * size.body * passages * (query + passage)
         head = size.dimension * size.vocabulary
-        # About half of an encoder-decoder's body is its encoder.
-        return passages * size.body * passage + targets * query * (size.body + 2.0 * head)
+        # About half of an encoder-decoder's body is its encoder; a decoder reads the passage with all of it.
+        body = size.body if size.two_ends else 2.0 * size.body
+        return passages * body * passage + targets * query * (body + 2.0 * head)
 
     def _loaded(self) -> float | None:
         teacher = self._recipe.teacher

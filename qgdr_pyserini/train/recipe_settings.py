@@ -148,7 +148,7 @@ class TeacherRecipe(Settings):
         Leave the subword vectors, and a head tied to them, as they are: of a large vocabulary, few
         queries show a small part, and most of a small model's weights are there.
     generator, cross_encoder
-        What goes into the one or the other.
+        What goes into the one or the other; where it is left out, what was saved with the checkpoint.
     translation
         Training on translations first, which stands in for multilingual pre-training.
     generation

@@ -191,8 +191,13 @@ class _Plan:
         return Line(stage, f"{pairs:,} pairs", self._inference(pairs, pairs), self._loaded())
 
     def _generate(self, stage: str, count: int) -> Line:
-        languages = ", ".join(self._recipe.generation.languages)
-        return Line(stage, f"{count:,} queries in {languages}", self._inference(count, count), self._loaded())
+        settings = self._recipe.generation
+        languages = ", ".join(settings.languages)
+        kept = ", those in their language" if settings.check_language else ""
+        kept += f", those found in {settings.round_trip}" if settings.round_trip else ""
+        return Line(
+            stage, f"{count:,} queries in {languages}{kept}", self._inference(count, count), self._loaded()
+        )
 
     def _inference(self, passages: int, targets: int) -> float | None:
         size, teacher = self._teacher, self._recipe.teacher

@@ -1,5 +1,6 @@
 """Causal teachers in recipes: both losses fall, the pipeline runs, plans are made, LoRA is merged."""
 
+import importlib.util
 import json
 
 import hub_layouts
@@ -15,8 +16,10 @@ from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.causal_generator import CausalGenerator
 from qgdr_pyserini.model.loading import ModelSource
 from qgdr_pyserini.model.query_generator import GeneratorSettings
+from qgdr_pyserini.model.teacher import Query
 from qgdr_pyserini.model.teachers import load_teacher
 from qgdr_pyserini.train.generation_stage import query_writings, train_writer
+from qgdr_pyserini.train.low_rank import LoraSettings, add_low_rank
 from qgdr_pyserini.train.model_size import source_size
 from qgdr_pyserini.train.parts import read_parts
 from qgdr_pyserini.train.ranking_stage import train_ranker
@@ -60,6 +63,45 @@ def test_both_losses_fall(generator, tmp_path):
     ranking = RankingSettings(steps=20, batch_size=4, candidates=4, learning_rate=5e-3, temperature=0.1)
     log = train_ranker(generator, ROWS, ranking, 0, tmp_path / "rank")
     assert np.mean([row["loss"] for row in log[-3:]]) < 0.8 * log[0]["loss"]
+
+
+@pytest.mark.parametrize("kind", ["qwen2", "gpt2"])
+def test_low_rank_additions_are_trained_alone_and_merged(folder, kind, tmp_path):
+    pytest.importorskip("peft")
+    checkpoint = folder if kind == "qwen2" else hub_layouts.causal(tmp_path / kind, kind)
+    generator = CausalGenerator.load(ModelSource(checkpoint=str(checkpoint)))
+    before = {name: weight.clone() for name, weight in generator.model.state_dict().items()}
+    queries, passages = [Query(row.query, row.lang) for row in ROWS[:2]], PASSAGES[:2]
+    untrained = generator.score(queries, passages)
+    merge = add_low_rank(generator.model, LoraSettings(rank=4, alpha=8.0), seed=1)
+    np.testing.assert_allclose(generator.score(queries, passages), untrained, rtol=0, atol=1e-5)
+    trained = [name for name, weight in generator.named_parameters() if weight.requires_grad]
+    assert trained
+    assert all("lora_" in name for name in trained)
+    text = TextSettings(steps=10, batch_size=8, learning_rate=1e-2)
+    log = train_writer(generator, query_writings(ROWS, generator), text, 0, tmp_path / "write", "writing")
+    assert log[-1]["loss"] < log[0]["loss"] - 0.05
+    scores = generator.score(queries, passages)
+    merge()
+    after = generator.model.state_dict()
+    assert after.keys() == before.keys()
+    assert any(not after[name].equal(before[name]) for name in before)
+    generator.save_pretrained(tmp_path / "saved")
+    loaded = load_teacher(str(tmp_path / "saved"))
+    np.testing.assert_allclose(loaded.score(queries, passages), scores, rtol=0, atol=1e-4)
+    with pytest.raises(QgdrError, match="the teacher has no layer nowhere"):
+        add_low_rank(loaded.model, LoraSettings(target_modules=["nowhere"]), seed=1)
+
+
+def test_without_peft_a_recipe_with_low_rank_additions_is_one_line(recipe, tmp_path, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "peft" else find(name))
+    recipe.write_text(recipe.read_text() + "\n[teacher.lora]\nrank = 4\n")
+    arguments = ["train", str(recipe), "--data", str(tmp_path), "--output", str(tmp_path / "run")]
+    result = CliRunner().invoke(main, arguments)
+    assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
+    assert "pip install peft" in result.stderr
+    assert CliRunner().invoke(main, ["train", str(recipe), "--dry-run"]).exit_code == 0
 
 
 TEACHER = """

@@ -14,6 +14,7 @@ from qgdr_pyserini.train.teacher_stage_settings import RankingSettings, TextSett
 from qgdr_pyserini.train.training import TrainingSettings
 from qgdr_pyserini.train.translation_settings import TranslationSettings
 
+_WEIGHT = 4  # bytes a parameter that is not trained; low-rank additions to it are small
 _STATES = 4 * 4  # bytes a parameter: the weight, its gradient and AdamW's two moments, in fp32
 _ACTIVATIONS = 34  # bytes a token, layer and dimension, about (Korthikanti et al. 2022, equation 2)
 
@@ -171,6 +172,7 @@ class _Plan:
     def _train_teacher(self, teacher: TeacherRecipe) -> Iterator[Line]:
         query = min(_QUERY, teacher.generator.query_max_length)
         passage = min(_PASSAGE, teacher.generator.passage_max_length)
+        states = _STATES if teacher.lora is None else _WEIGHT
         for name, group, source in (
             ("translation", teacher.translation, query),
             ("generation", teacher.generation, passage),
@@ -179,13 +181,13 @@ class _Plan:
                 targets = group.batch_size * query
                 tokens = group.batch_size * source + targets
                 what = f"{_steps(group)}{_share(group)}"
-                yield _training(f"teacher-{name}", what, self._teacher, group, tokens, targets)
+                yield _training(f"teacher-{name}", what, self._teacher, group, tokens, targets, states)
         if ranking := teacher.ranking:
             pairs = ranking.batch_size * ranking.candidates
             heads = pairs * query if teacher.kind == "query-generator" else 0
             what = f"{_steps(ranking)} of {ranking.candidates} candidates{_share(ranking)}"
             tokens = pairs * (query + passage)
-            yield _training("teacher-ranking", what, self._teacher, ranking, tokens, heads)
+            yield _training("teacher-ranking", what, self._teacher, ranking, tokens, heads, states)
 
     def _score(self, stage: str, pairs: int) -> Line:
         return Line(stage, f"{pairs:,} pairs", self._inference(pairs, pairs), self._loaded())
@@ -239,7 +241,13 @@ def _pairs(settings: PairSettings) -> tuple[float, int, int]:
 
 
 def _training(
-    stage: str, what: str, size: ModelSize | None, settings: TrainingSettings, tokens: int, heads: int
+    stage: str,
+    what: str,
+    size: ModelSize | None,
+    settings: TrainingSettings,
+    tokens: int,
+    heads: int,
+    states: int = _STATES,
 ) -> Line:
     """Estimate a training loop: ``tokens`` and, with a head over the vocabulary, ``heads`` an update."""
     if size is None:
@@ -249,7 +257,7 @@ def _training(
     layers = size.body / (12 * size.dimension**2)
     once = 1 / settings.accumulation
     activations = once * (_ACTIVATIONS * tokens * layers * size.dimension + 8 * heads * size.vocabulary)
-    return Line(stage, what, flops, size.parameters * _STATES + activations)
+    return Line(stage, what, flops, size.parameters * states + activations)
 
 
 def _steps(settings: TrainingSettings) -> str:

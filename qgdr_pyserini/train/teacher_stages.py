@@ -14,6 +14,7 @@ from qgdr_pyserini.model.loading import ModelSource
 from qgdr_pyserini.model.query_generator import QueryGenerator
 from qgdr_pyserini.model.teachers import TrainableTeacher, load_teacher
 from qgdr_pyserini.train.generation_stage import query_writings, train_writer, translation_writings
+from qgdr_pyserini.train.low_rank import add_low_rank
 from qgdr_pyserini.train.ranking_stage import train_ranker
 from qgdr_pyserini.train.recipe_settings import TeacherRecipe
 from qgdr_pyserini.train.shares import take_share
@@ -67,7 +68,7 @@ def make_teacher(
         Of everything random.
     """
     teacher = TeacherAt(resolve_source(settings.source, student.model), student)
-    start = settings.model_dump(include=_START | {"from_student", "freeze_vectors"})
+    start = settings.model_dump(include=_START | {"from_student", "freeze_vectors", "lora"})
 
     def stage(name: str, group: Any, rows: Any, builds_on: Sequence[Done | str]) -> TeacherAt:
         before, first = teacher.source, teacher.stage is student
@@ -78,7 +79,10 @@ def make_teacher(
                 start_from_student(model, DualEncoder.from_pretrained(student.model))
             if settings.freeze_vectors:
                 freeze_vectors(model)
+            merge = add_low_rank(model.model, settings.lora, seed) if settings.lora else None
             log = _train(name, model, rows(model), group, seed, folder)
+            if merge is not None:
+                merge()
             save_model(model, folder)
             return {"log": log}
 

@@ -239,3 +239,17 @@ def test_a_gguf_file_without_its_package_is_one_line(monkeypatch):
         load_teacher("some/model.gguf")
     with pytest.raises(QgdrError, match="pip install gguf"):
         load_model(ModelSource(checkpoint="some/model.gguf"), AutoModelForCausalLM)
+
+
+def test_a_gguf_file_is_a_checkpoint(folders, tmp_path):
+    pytest.importorskip("gguf")
+    file = hub_layouts.gguf(folders["qwen2"], tmp_path / "tiny.gguf")
+    loaded, expected = load_teacher(str(file)), load(folders["qwen2"])
+    ours, theirs = ({**dict(one.model.named_parameters())} for one in (loaded, expected))
+    for name, weight in theirs.items():
+        torch.testing.assert_close(ours[name], weight)
+    np.testing.assert_allclose(
+        loaded.score(QUERIES, PASSAGES), expected.score(QUERIES, PASSAGES), rtol=0, atol=1e-4
+    )
+    loaded.save_pretrained(tmp_path / "saved")
+    assert isinstance(load_teacher(str(tmp_path / "saved")), CausalGenerator)

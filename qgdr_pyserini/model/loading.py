@@ -124,7 +124,7 @@ def load_model(
             f"{source.tokenizer or source.checkpoint}: the tokenizer has {len(tokenizer):,} tokens, "
             f"the model {model.config.vocab_size:,}; they do not belong together"
         )
-    return (model.float() if dtype == torch.float32 else model), tokenizer
+    return model, tokenizer
 
 
 def load_config(checkpoint: str, **options: Any) -> PretrainedConfig:
@@ -228,9 +228,12 @@ def _location(checkpoint: str) -> dict[str, str]:
 def _from_checkpoint(
     name: str, auto_model: Any, dtype: torch.dtype, whole: bool, options: dict[str, Any]
 ) -> PreTrainedModel:
+    location = _location(name)
+    if "gguf_file" in location:
+        options = options | _dense()
     try:
         model, loaded = auto_model.from_pretrained(
-            **_location(name), dtype=dtype, output_loading_info=True, **options
+            **location, dtype=dtype, output_loading_info=True, **options
         )
     except Exception as error:
         reason = first_line(error)
@@ -241,7 +244,16 @@ def _from_checkpoint(
             f"{name}: has no trained head ({lacking}), so its scores would be random; "
             "train it first, as a recipe's teacher"
         )
+    if "gguf_file" in location and getattr(model, "hf_quantizer", None) is not None:
+        # The weights are ordinary ones by now; what is still called quantised is neither trained nor saved.
+        model.hf_quantizer.remove_quantization_config(model)
     return model
+
+
+def _dense() -> dict[str, Any]:
+    """Ask transformers to widen a GGUF file's weights, as it always did before it could leave them packed."""
+    config = getattr(transformers, "GgufConfig", None)
+    return {} if config is None else {"quantization_config": config(dequantize=True)}
 
 
 def _configuration(

@@ -150,7 +150,8 @@ def _generator(shape: str, texts: list[str]) -> Any:
     from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
     from transformers import MT5Config, MT5ForConditionalGeneration, PreTrainedTokenizerFast
 
-    from qgdr_pyserini.model.query_generator import GeneratorSettings, QueryGenerator
+    from qgdr_pyserini.model.query_generator import GeneratorSettings
+    from qgdr_pyserini.model.seq2seq_generator import Seq2SeqGenerator
 
     layers, dimension, feed_forward, heads, vocabulary = SHAPES[shape]
     tokenizer = Tokenizer(models.WordPiece(unk_token="<unk>"))
@@ -172,7 +173,7 @@ def _generator(shape: str, texts: list[str]) -> Any:
         d_kv=64,
         decoder_start_token_id=0,
     )
-    return QueryGenerator(MT5ForConditionalGeneration(config), wrapped, GeneratorSettings()).eval()
+    return Seq2SeqGenerator(MT5ForConditionalGeneration(config), wrapped, GeneratorSettings()).eval()
 
 
 def _machine(threads: int) -> str:

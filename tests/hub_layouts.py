@@ -4,13 +4,17 @@ import json
 
 import sentencepiece
 import torch
-from tokenizers import BertWordPieceTokenizer
+from tokenizers import BertWordPieceTokenizer, ByteLevelBPETokenizer
+from tokenizers.processors import TemplateProcessing
 from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
     AutoTokenizer,
     BertConfig,
     BertForMaskedLM,
     MT5Config,
     MT5ForConditionalGeneration,
+    PreTrainedTokenizerFast,
     XLMRobertaConfig,
     XLMRobertaForMaskedLM,
 )
@@ -76,6 +80,53 @@ def mbert(folder):
     return folder
 
 
+LLAMA_LIKE = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "intermediate_size": 48,
+    "max_position_embeddings": 512,
+}
+CAUSAL = {
+    "llama": LLAMA_LIKE,
+    "qwen2": {**LLAMA_LIKE, "tie_word_embeddings": True},
+    "gpt2": {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 512},
+    # A window shorter than a passage, and logits that are capped.
+    "gemma3_text": {
+        **LLAMA_LIKE,
+        "head_dim": 8,
+        "sliding_window": 8,
+        "layer_types": ["sliding_attention", "full_attention"],
+        "final_logit_softcapping": 2.0,
+    },
+    "bloom": {"hidden_size": 32, "n_layer": 2, "n_head": 4},
+}
+
+
+def causal(folder, kind="qwen2"):
+    """``Qwen/Qwen2.5-0.5B`` and its like: a decoder with a byte-level tokenizer."""
+    folder.mkdir()
+    bytes_ = ByteLevelBPETokenizer()
+    bytes_.train_from_iterator(
+        TEXTS, vocab_size=400, special_tokens=["<end>", "<start>"], show_progress=False
+    )
+    start = {"bos_token": "<start>"} if kind == "llama" else {}
+    if start:
+        bytes_._tokenizer.post_processor = TemplateProcessing("<start> $A", special_tokens=[("<start>", 1)])
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=bytes_._tokenizer, eos_token="<end>", **start)
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(4)
+    ids = {"eos_token_id": 0, "bos_token_id": 1 if start else 0, "pad_token_id": None}
+    config = AutoConfig.for_model(kind, vocab_size=len(tokenizer) + 5, **ids, **CAUSAL[kind])
+    model = AutoModelForCausalLM.from_config(config)
+    for name, weight in model.named_parameters():
+        if weight.dim() > 1 and "embed" not in name and "wte" not in name:
+            weight.data.mul_(10)  # fresh layers add next to nothing to what a token is by itself
+    model.save_pretrained(folder)
+    return folder
+
+
 def _sentencepiece(path, vocabulary, special):
     with path.open("wb") as file:
         sentencepiece.SentencePieceTrainer.train(
@@ -86,3 +137,50 @@ def _sentencepiece(path, vocabulary, special):
 
 def _write(path, value):
     path.write_text(json.dumps(value))
+
+
+def gguf(folder, target):
+    """Write a `causal` checkpoint of kind qwen2 as one GGUF file, as llama.cpp does."""
+    import gguf
+
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    config, writer = model.config, gguf.GGUFWriter(target, "qwen2")
+    writer.add_context_length(config.max_position_embeddings)
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_head_count(config.num_attention_heads)
+    writer.add_head_count_kv(config.num_key_value_heads)
+    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+    writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
+    tokens = sorted(tokenizer.get_vocab(), key=tokenizer.get_vocab().get)
+    tokens += [f"[PAD{n}]" for n in range(len(tokens), config.vocab_size)]
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("qwen2")
+    writer.add_token_list(tokens)
+    writer.add_token_types([3 if token.startswith(("<", "[PAD")) else 1 for token in tokens])
+    merges = json.loads((folder / "tokenizer.json").read_text())["model"]["merges"]
+    writer.add_token_merges([merge if isinstance(merge, str) else " ".join(merge) for merge in merges])
+    writer.add_eos_token_id(tokenizer.eos_token_id)
+    for name, weight in model.state_dict().items():
+        if name != "lm_head.weight":
+            writer.add_tensor(_gguf_name(name), weight.numpy())
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return target
+
+
+def _gguf_name(name):
+    """Name a weight of Qwen2 as llama.cpp does."""
+    parts = {
+        "model.embed_tokens": "token_embd", "model.norm": "output_norm", "model.layers": "blk",
+        "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v",
+        "self_attn.o_proj": "attn_output", "input_layernorm": "attn_norm",
+        "post_attention_layernorm": "ffn_norm", "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up",
+        "mlp.down_proj": "ffn_down",
+    }  # fmt: skip
+    for theirs, ours in parts.items():
+        name = name.replace(theirs, ours)
+    return name

@@ -16,7 +16,6 @@ from qgdr_pyserini.collection.corpus import Passage, write_corpus
 from qgdr_pyserini.collection.tevatron import Candidate, CandidateList, read_candidates, write_candidates
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.model.dual_encoder import DualEncoder
-from qgdr_pyserini.model.query_generator import QueryGenerator
 from qgdr_pyserini.model.teacher import Query, Teacher
 from qgdr_pyserini.model.teachers import load_teacher
 from qgdr_pyserini.train.mining import retrieve
@@ -288,6 +287,4 @@ def test_a_classifier_cannot_generate(folder, tmp_path_factory):
     code, output = qgdr("generate-queries", "--generator", classifier, "--input", folder / "rows.jsonl",
                         "--output", folder / "x", "--language", "de")  # fmt: skip
     assert code == 2
-    assert "is no seq2seq model" in output
-    assert isinstance(load_teacher(str(classifier)), Teacher)
-    assert not isinstance(load_teacher(str(classifier)), QueryGenerator)
+    assert "is no seq2seq or causal model" in output

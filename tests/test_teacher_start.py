@@ -91,7 +91,9 @@ def test_its_scores_are_those_of_the_plain_forward_pass(student):
         parameter.mul_(8)  # fresh weights hardly look at the passage
     scores = teacher.score(QUERIES[:4], PASSAGES)
     for (q, query), (p, passage) in itertools.product(enumerate(QUERIES[:4]), enumerate(PASSAGES)):
-        prompt = teacher.tokenizer(teacher.prompt(passage, query.language), return_tensors="pt").input_ids
+        prompt = teacher.tokenizer(
+            teacher.prompt(passage, query.language).text, return_tensors="pt"
+        ).input_ids
         given, total = [teacher.model.config.decoder_start_token_id], 0.0
         target = teacher.tokenizer(query.text).input_ids
         for token in target:

@@ -6,9 +6,11 @@ import hub_layouts
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
-from qgdr_pyserini.collection.corpus import Passage
+from qgdr_pyserini.cli.main import main
+from qgdr_pyserini.collection.corpus import Passage, write_corpus
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.config import EncoderConfig
 from qgdr_pyserini.model.cross_encoder import CrossEncoder, CrossEncoderSettings
@@ -38,6 +40,15 @@ def checkpoints(tmp_path_factory):
     """One folder for each layout, by name."""
     folder = tmp_path_factory.mktemp("hub")
     return {name: getattr(hub_layouts, name)(folder / name) for name in ("mt5", "xlm_roberta", "mbert")}
+
+
+@pytest.fixture(scope="module")
+def teachers(checkpoints, tmp_path_factory):
+    """The same, cross-encoders with heads: random ones, but saved."""
+    folder = tmp_path_factory.mktemp("trained")
+    for name in ("xlm_roberta", "mbert"):
+        CrossEncoder.load(ModelSource(checkpoint=str(checkpoints[name]))).save_pretrained(folder / name)
+    return {name: folder / name for name in ("xlm_roberta", "mbert")} | {"mt5": checkpoints["mt5"]}
 
 
 @pytest.fixture
@@ -91,8 +102,8 @@ def test_the_trainable_score_has_gradients(generator):
 
 
 @pytest.mark.parametrize("kind", ["mt5", "xlm_roberta", "mbert"])
-def test_company_does_not_change_a_score(checkpoints, kind):
-    teacher = load_teacher(str(checkpoints[kind]))
+def test_company_does_not_change_a_score(teachers, kind):
+    teacher = load_teacher(str(teachers[kind]))
     scores = teacher.score(QUERIES, PASSAGES)
     assert np.isfinite(scores).all()
     for q, query in enumerate(QUERIES):
@@ -159,10 +170,10 @@ def test_bf16_scores_are_near_and_fp16_is_refused(generator):
         generator.generate(PASSAGES, ["de"], 1, seed=0)
 
 
-def test_a_cross_encoder_in_bf16_still_tells_many_passages_apart(checkpoints):
+def test_a_cross_encoder_in_bf16_still_tells_many_passages_apart(teachers):
     passages = [Passage(str(n), "", "Donau Rhein Elbe Wolga"[n:]) for n in range(20)]
-    expected = load_teacher(str(checkpoints["mbert"])).score(QUERIES[:1], passages)
-    scores = load_teacher(str(checkpoints["mbert"]), precision="bf16").score(QUERIES[:1], passages)
+    expected = load_teacher(str(teachers["mbert"])).score(QUERIES[:1], passages)
+    scores = load_teacher(str(teachers["mbert"]), precision="bf16").score(QUERIES[:1], passages)
     assert np.abs(scores - expected).max() < 0.05
     assert len(set(scores[0].tolist())) > 10
 
@@ -245,15 +256,38 @@ def test_wrong_configurations_are_named(checkpoints, configuration, message):
         QueryGenerator.load(source)
 
 
-def test_what_is_no_checkpoint_is_named(tmp_path, checkpoints):
+def test_a_classifier_without_a_head_is_refused_unless_it_is_trained(checkpoints, tmp_path):
+    headless = str(checkpoints["xlm_roberta"])
+    with pytest.raises(QgdrError, match=r"xlm_roberta: has no trained head \(classifier.*; train it first"):
+        load_teacher(headless)
+    assert isinstance(CrossEncoder.load(ModelSource(checkpoint=headless)), CrossEncoder)
+    (tmp_path / "topics.de.tsv").write_text("q-de-1\tWo?\n")
+    (tmp_path / "run.txt").write_text("q-de-1 Q0 1 1 1.0 x\n")
+    write_corpus(tmp_path / "corpus.jsonl", PASSAGES)
+    files = {
+        "--run": "run.txt",
+        "--topics": "topics.de.tsv",
+        "--corpus": "corpus.jsonl",
+        "--output": "new.txt",
+    }
+    given = [part for name, file in files.items() for part in (name, str(tmp_path / file))]
+    result = CliRunner().invoke(main, ["rerank", "--teacher", headless, *given])
+    assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
+    assert "has no trained head" in result.stderr
+    assert not (tmp_path / "new.txt").exists()
+
+
+def test_what_is_no_checkpoint_is_named(tmp_path, checkpoints, teachers):
     with pytest.raises(QgdrError, match=f"{tmp_path}: no model to load"):
         load_teacher(str(tmp_path))
     with pytest.raises(QgdrError, match="cannot be loaded as AutoModelForSeq2SeqLM"):
         QueryGenerator.load(ModelSource(checkpoint=str(checkpoints["mbert"])))
-    (checkpoints["mbert"] / "qgdr_teacher.json").write_text('{"max_lenght": 9}')
+    settings = teachers["mbert"] / "qgdr_teacher.json"
+    saved = settings.read_text()
+    settings.write_text('{"max_lenght": 9}')
     with pytest.raises(QgdrError, match="did you mean 'max_length'"):
-        load_teacher(str(checkpoints["mbert"]))
-    (checkpoints["mbert"] / "qgdr_teacher.json").unlink()
+        load_teacher(str(teachers["mbert"]))
+    settings.write_text(saved)
 
 
 def test_languages_have_names():

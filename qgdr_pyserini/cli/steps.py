@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from qgdr_pyserini.cli.options import Command, computing, teacher_option
+from qgdr_pyserini.cli.options import Command, computing, encoder_option, teacher_option
 
 
 def _files(command: Command) -> Command:
@@ -51,7 +51,7 @@ def score(
 
 
 @click.command("generate-queries")
-@click.option("--generator", required=True, metavar="NAME|PATH", help="A seq2seq model.")
+@click.option("--generator", required=True, metavar="NAME|PATH", help="A seq2seq or causal model.")
 @_files
 @click.option(
     "--language", "languages", required=True, multiple=True, metavar="CODE", help="To ask in; repeatable."
@@ -83,6 +83,19 @@ def score(
     help="Tokens are drawn from the K most likely.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Of the drawing.")
+@click.option(
+    "--check-language", is_flag=True, help="Drop queries that are not in the language they were asked in."
+)
+@click.option(
+    "--round-trip",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    metavar="K",
+    help="Drop queries for which --encoder does not find the passage among its first K; 0 keeps them.",
+)
+@click.option("--corpus", metavar="PATH", help="The passages that --round-trip searches.")
+@encoder_option
 @computing
 def generate_queries(
     generator: str,
@@ -93,6 +106,10 @@ def generate_queries(
     number: int,
     top_k: int,
     seed: int,
+    check_language: bool,
+    round_trip: int,
+    corpus: str | None,
+    encoder: str,
     device: str,
     precision: Any,
     batch_size: int,
@@ -102,23 +119,39 @@ def generate_queries(
     \b
     Example:
       qgdr generate-queries --generator work/generator --input mined.jsonl \\
-        --output generated.jsonl --language de --language zh
+        --output generated.jsonl --language de --language zh --check-language \\
+        --round-trip 20 --corpus collections/xquad/corpus.jsonl
     """
     from qgdr_pyserini.encode.progress import progress
-    from qgdr_pyserini.model.query_generator import QueryGenerator
-    from qgdr_pyserini.model.teachers import load_teacher
+    from qgdr_pyserini.model.dual_encoder import DualEncoder
+    from qgdr_pyserini.model.registry import find_encoder
+    from qgdr_pyserini.model.teachers import load_generator
     from qgdr_pyserini.train.generation_settings import GenerationSettings
+    from qgdr_pyserini.train.mining import search_with
     from qgdr_pyserini.train.steps import generate_file
 
-    model = load_teacher(generator, device=device, precision=precision, batch_size=batch_size)
-    if not isinstance(model, QueryGenerator):
-        raise click.UsageError(f"{generator}: is no seq2seq model, so it cannot write queries.")
+    if round_trip and not corpus:
+        raise click.UsageError("--round-trip needs --corpus.")
+    search = None
+    if round_trip and corpus:
+        search = search_with(DualEncoder.from_pretrained(find_encoder(encoder), device), corpus)
+    model = load_generator(generator, device=device, precision=precision, batch_size=batch_size)
     with progress("passages") as advance:
         settings = GenerationSettings(
-            languages=list(languages), languages_per_query=per_query, n=number, top_k=top_k
+            languages=list(languages),
+            languages_per_query=per_query,
+            n=number,
+            top_k=top_k,
+            check_language=check_language,
+            round_trip=round_trip,
         )
-        count = generate_file(input_file, output_file, model, settings, seed=seed, advance=advance)
-    click.echo(f"{count:,} queries written: {output_file}")
+        counts = generate_file(
+            input_file, output_file, model, settings, seed=seed, search=search, advance=advance
+        )
+    if settings.filters:
+        dropped = "{in_another_language:,} in another language, {not_found_again:,} not found again"
+        click.echo(f"of {counts['written']:,} dropped: {dropped.format(**counts)}", err=True)
+    click.echo(f"{counts['queries']:,} queries written: {output_file}")
 
 
 @click.command("mine-negatives")

@@ -35,11 +35,13 @@ class LanguageIdentifier:
             from py3langid import langid
         except ImportError:
             raise QgdrError(
-                "the encoder's glossary needs py3langid; install it, or set QGDR_GLOSSARY=0"
+                "telling languages apart, as an encoder's glossary does, needs py3langid; install it, "
+                "or set QGDR_GLOSSARY=0 and generation.check_language=false"
             ) from None
         self._model = langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE)
         known = set(self._model.labels)
-        self._model.set_languages([language for language in languages if language in known])
+        self.languages = frozenset(languages) & known
+        self._model.set_languages(sorted(self.languages))
 
     def identify(self, text: str) -> str:
         """Give the likeliest language's code."""

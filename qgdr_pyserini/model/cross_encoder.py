@@ -73,11 +73,14 @@ class CrossEncoder(torch.nn.Module, Teacher):
         settings: CrossEncoderSettings | None = None,
         *,
         seed: int = 0,
+        dtype: torch.dtype = torch.float32,
+        whole: bool = False,
         batch_size: int = 32,
     ) -> CrossEncoder:
         """Load a checkpoint, or start from a configuration; in evaluation mode.
 
-        A checkpoint without a classification head, such as ``xlm-roberta-base``, gets a new one.
+        A checkpoint without a classification head, such as ``xlm-roberta-base``, gets a new one, to be
+        trained, unless it has to be ``whole``.
 
         Parameters
         ----------
@@ -87,10 +90,14 @@ class CrossEncoder(torch.nn.Module, Teacher):
             Length; the one saved with the checkpoint, or the default, when None.
         seed
             Of random weights.
+        dtype, whole
+            See `qgdr_pyserini.model.loading.load_model`.
         batch_size
             Pairs computed at a time.
         """
-        model, tokenizer = load_model(source, AutoModelForSequenceClassification, seed=seed, num_labels=1)
+        model, tokenizer = load_model(
+            source, AutoModelForSequenceClassification, seed=seed, dtype=dtype, whole=whole, num_labels=1
+        )
         found = settings or CrossEncoderSettings.saved_or_default(source.checkpoint)
         if tokenizer.pad_token_id is None:
             raise QgdrError(f"{source.tokenizer or source.checkpoint}: its tokenizer has no padding token")

@@ -127,7 +127,7 @@ class DualEncoder(torch.nn.Module):
 
     def to_device(self, device: str) -> DualEncoder:
         """Move the weights to ``device``; a device that is absent is a `QgdrError`."""
-        return place(self, device, "fp32")
+        return place(self.float(), device)
 
     def save_pretrained(self, folder: str | os.PathLike[str], dtype: torch.dtype | None = None) -> None:
         """Write a folder that `AutoModel`, sentence-transformers and `from_pretrained` load.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +20,11 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+    MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES,
+)
 
 from qgdr_pyserini.errors import QgdrError, first_line
 from qgdr_pyserini.model.precision import Precision, resolve_precision
@@ -30,6 +36,13 @@ ENCODER_DECODER = "encoder-decoder"
 """The ``model_type`` of two models in one; that of a T5 or BART is its own."""
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+_GGUF = ".gguf"
+# Encoders can be decoders too, so transformers has a causal head for many a BERT; nobody trains one.
+_CAUSAL = (
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.keys()
+    - MODEL_FOR_MASKED_LM_MAPPING_NAMES.keys()
+    - MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES.keys()
+)
 # A BERT's tokenizer calls the ends of a text otherwise.
 _SPECIAL_TOKENS = {
     "pad_token_id": "pad_token_id",
@@ -44,7 +57,8 @@ class ModelSource(Settings):
     Parameters
     ----------
     checkpoint
-        A name on the Hugging Face hub, or a folder; empty to start from ``configuration``.
+        A name on the Hugging Face hub, a folder, or a GGUF file in either (``folder/model.gguf``);
+        empty to start from ``configuration``.
     configuration
         What ``config.json`` would hold, ``model_type`` included; what is left out has that type's
         default, sizes of the vocabulary and ids of special tokens are the tokenizer's. An
@@ -67,9 +81,15 @@ class ModelSource(Settings):
 
 
 def load_model(
-    source: ModelSource, auto_model: Any, *, seed: int = 0, **options: Any
+    source: ModelSource,
+    auto_model: Any,
+    *,
+    seed: int = 0,
+    dtype: torch.dtype = torch.float32,
+    whole: bool = False,
+    **options: Any,
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Load a model with its tokenizer, in single precision.
+    """Load a model with its tokenizer.
 
     Parameters
     ----------
@@ -79,6 +99,10 @@ def load_model(
         The class of transformers that knows the model's head, such as ``AutoModelForSeq2SeqLM``.
     seed
         Of random weights: all of them from a configuration, a new head's from a checkpoint.
+    dtype
+        Of the weights. A checkpoint's are turned into it as they are read, one after the other.
+    whole
+        Refuse a checkpoint that lacks weights, such as a head, instead of making random ones.
     options
         Settings of the model's configuration that the caller needs, such as ``num_labels``.
 
@@ -92,15 +116,64 @@ def load_model(
     with torch.random.fork_rng(devices=[]), _quiet():
         torch.manual_seed(seed)
         if source.configuration:
-            model = auto_model.from_config(_configuration(source.configuration, tokenizer, options))
+            model = auto_model.from_config(_configuration(source.configuration, tokenizer, options)).to(dtype)
         else:
-            model = _from_checkpoint(source.checkpoint, auto_model, options)
+            model = _from_checkpoint(source.checkpoint, auto_model, dtype, whole, options)
     if len(tokenizer) > model.config.vocab_size:
         raise QgdrError(
             f"{source.tokenizer or source.checkpoint}: the tokenizer has {len(tokenizer):,} tokens, "
             f"the model {model.config.vocab_size:,}; they do not belong together"
         )
-    return model.float(), tokenizer
+    return model, tokenizer
+
+
+def load_config(checkpoint: str, **options: Any) -> PretrainedConfig:
+    """Load a checkpoint's configuration; what fails is a `QgdrError`.
+
+    Parameters
+    ----------
+    checkpoint
+        As for `ModelSource`.
+    options
+        Of ``from_pretrained``.
+    """
+    try:
+        return AutoConfig.from_pretrained(**_location(checkpoint), **options)
+    except QgdrError:
+        raise
+    except Exception as error:
+        raise QgdrError(f"{checkpoint}: no model to load ({first_line(error)})") from error
+
+
+def is_causal(source: ModelSource) -> bool:
+    """Tell whether a model is a causal language model: a decoder alone that predicts the next token.
+
+    A classifier that was made from one, such as ``Qwen2ForSequenceClassification``, is not.
+    """
+    if source.configuration:
+        return is_causal_type(source.configuration.get("model_type", ""))
+    config = load_config(source.checkpoint)
+    classifies = any("Classification" in name for name in config.architectures or ())
+    return is_causal_type(config.model_type) and not config.is_encoder_decoder and not classifies
+
+
+def is_causal_type(model_type: str) -> bool:
+    """Tell whether models of a type of transformers are decoders alone.
+
+    Examples
+    --------
+    >>> [is_causal_type(kind) for kind in ("qwen2", "gpt2", "bert", "mt5", "encoder-decoder")]
+    [True, True, False, False, False]
+    """
+    return model_type in _CAUSAL
+
+
+def wished_dtype(precision: Precision, device: str) -> torch.dtype:
+    """Return the number format that a precision means on a device, which has to be there."""
+    try:
+        return _DTYPES[resolve_precision(precision, torch.device(device))]
+    except (RuntimeError, AssertionError) as error:
+        raise _unusable(device, error) from None
 
 
 @contextlib.contextmanager
@@ -119,27 +192,68 @@ def _quiet() -> Iterator[None]:
 def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
     """Load a tokenizer by hub name or folder; what fails is a `QgdrError`."""
     try:
-        return AutoTokenizer.from_pretrained(name)
+        return AutoTokenizer.from_pretrained(**_location(name))
+    except QgdrError:
+        raise
     except Exception as error:
         raise QgdrError(f"{name}: no tokenizer can be loaded from it ({first_line(error)})") from error
 
 
-def place(module: Module, device: str, precision: Precision) -> Module:
-    """Move a model to a device, in a precision; a device that is absent is a `QgdrError`."""
+def place(module: Module, device: str) -> Module:
+    """Move a model to a device; one that is absent is a `QgdrError`.
+
+    The number format is `load_model`'s business: to cast a whole model later would also cast the
+    frequencies of rotary positions, which bf16 is too coarse for.
+    """
     try:
-        return module.to(torch.device(device), _DTYPES[resolve_precision(precision, torch.device(device))])
+        return module.to(torch.device(device))
     except (RuntimeError, AssertionError) as error:
-        raise QgdrError(f"device {device!r} cannot be used ({first_line(error)})") from None
+        raise _unusable(device, error) from None
 
 
-def _from_checkpoint(name: str, auto_model: Any, options: dict[str, Any]) -> PreTrainedModel:
-    if Path(name).expanduser().is_dir():
-        name = str(Path(name).expanduser())
+def _unusable(device: str, error: Exception) -> QgdrError:
+    return QgdrError(f"device {device!r} cannot be used ({first_line(error)})")
+
+
+def _location(checkpoint: str) -> dict[str, str]:
+    """Tell transformers where a checkpoint lies: a GGUF file is named beside its folder."""
+    path = Path(checkpoint).expanduser()
+    if path.suffix == _GGUF:
+        if importlib.util.find_spec("gguf") is None:
+            raise QgdrError(f"{checkpoint}: to read GGUF files, pip install gguf")
+        return {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name}
+    return {"pretrained_model_name_or_path": str(path) if path.is_dir() else checkpoint}
+
+
+def _from_checkpoint(
+    name: str, auto_model: Any, dtype: torch.dtype, whole: bool, options: dict[str, Any]
+) -> PreTrainedModel:
+    location = _location(name)
+    if "gguf_file" in location:
+        options = options | _dense()
     try:
-        return auto_model.from_pretrained(name, dtype=torch.float32, **options)
+        model, loaded = auto_model.from_pretrained(
+            **location, dtype=dtype, output_loading_info=True, **options
+        )
     except Exception as error:
         reason = first_line(error)
         raise QgdrError(f"{name}: cannot be loaded as {auto_model.__name__} ({reason})") from error
+    if whole and loaded["missing_keys"]:
+        lacking = ", ".join(sorted(loaded["missing_keys"])[:3])
+        raise QgdrError(
+            f"{name}: has no trained head ({lacking}), so its scores would be random; "
+            "train it first, as a recipe's teacher"
+        )
+    if "gguf_file" in location and getattr(model, "hf_quantizer", None) is not None:
+        # The weights are ordinary ones by now; what is still called quantised is neither trained nor saved.
+        model.hf_quantizer.remove_quantization_config(model)
+    return model
+
+
+def _dense() -> dict[str, Any]:
+    """Ask transformers to widen a GGUF file's weights, as it always did before it could leave them packed."""
+    config = getattr(transformers, "GgufConfig", None)
+    return {} if config is None else {"quantization_config": config(dequantize=True)}
 
 
 def _configuration(

@@ -1,27 +1,26 @@
-"""The query generator: a seq2seq model that writes questions for passages, and so can score them."""
+"""What a query generator is: a language model that writes questions for passages, and so can score them."""
 
 from __future__ import annotations
 
 import os
-from collections import defaultdict
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
-import numpy as np
 import torch
-from pydantic import Field
-from transformers import AutoModelForSeq2SeqLM, PreTrainedModel, PreTrainedTokenizerBase
+from pydantic import Field, field_validator
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.errors import QgdrError
-from qgdr_pyserini.model.languages import language_name
-from qgdr_pyserini.model.loading import ModelSource, load_model
-from qgdr_pyserini.model.shared_decoding import SharedDecoder, head_input, head_logits
-from qgdr_pyserini.model.teacher import Pair, Query, Scores, Teacher
+from qgdr_pyserini.model.loading import ModelSource, is_causal, load_model
+from qgdr_pyserini.model.prompt import Prompt, unknown_field, write_prompt
+from qgdr_pyserini.model.teacher import Query, Teacher
 from qgdr_pyserini.model.teacher_settings import TeacherSettings
 
-_IGNORED = -100  # the label that transformers leaves out of losses
+IGNORED = -100
+"""The label that transformers leaves out of losses."""
 
 
 class GeneratorSettings(TeacherSettings):
@@ -30,14 +29,28 @@ class GeneratorSettings(TeacherSettings):
     Parameters
     ----------
     prompt
-        Its input; ``{language}`` is the language's English name.
+        What it reads: ``{title}``, ``{text}``, and ``{language}``, the language's English name. Empty: the
+        default of its kind, `Seq2SeqGenerator.PROMPT` or `CausalGenerator.PROMPT`.
     query_max_length, passage_max_length
-        In tokens; the passage's includes the prompt's words.
+        In tokens. The passage's includes the prompt's words, those after ``{language}`` excepted; the end of
+        the passage is what is cut.
+    score_end
+        Whether the end token is one of the tokens that a score is the mean over. None: yes for an
+        encoder-decoder, which always does so, and no for a causal model: one that was never trained
+        to end a question there gives the end a probability that tells nothing of the passage.
     """
 
-    prompt: str = "Generate a {language} question for this passage: {title} {text}"
+    prompt: str = ""
     query_max_length: int = Field(default=64, ge=2)
     passage_max_length: int = Field(default=256, ge=8)
+    score_end: bool | None = None
+
+    @field_validator("prompt")
+    @classmethod
+    def _fields_are_known(cls, prompt: str) -> str:
+        if (name := unknown_field(prompt)) is not None:
+            raise ValueError(f"has {{{name}}}, which stands for nothing; use title, text and language")
+        return prompt
 
 
 class GeneratedQuery(NamedTuple):
@@ -53,12 +66,12 @@ class QueryGenerator(torch.nn.Module, Teacher):
 
     .. math:: t(q, p) = \frac{1}{|q|} \sum_i \log P(q_i \mid q_{<i}, p)
 
-    The end token is one of the q_i. (Ren et al. 2022, QuiCK; UPR, Sachan et al. 2022, for the score.)
+    Ren et al. 2022 (QuiCK), who train the generator; Sachan et al. 2022 (UPR) for the score, untrained.
 
     Parameters
     ----------
     model
-        Any encoder-decoder of transformers.
+        A language model of transformers.
     tokenizer
         Its tokenizer.
     settings
@@ -66,7 +79,7 @@ class QueryGenerator(torch.nn.Module, Teacher):
     batch_size
         Passages encoded at a time.
     memory_mb
-        Megabytes that decoder caches, and a chunk of logits, may each take while scoring.
+        Megabytes that caches, and a chunk of logits, may each take while scoring.
 
     Examples
     --------
@@ -75,6 +88,12 @@ class QueryGenerator(torch.nn.Module, Teacher):
     >>> generator.score([Query("Wo entspringt die Donau?", "de")], [danube])  # doctest: +SKIP
     >>> generator.generate([danube], ["de", "zh"], n=10, seed=0)  # doctest: +SKIP
     """
+
+    PROMPT: ClassVar[str]
+    """The prompt where the settings have none."""
+
+    AUTO_MODEL: ClassVar[Any]
+    """The class of transformers that loads the model."""
 
     def __init__(
         self,
@@ -94,24 +113,34 @@ class QueryGenerator(torch.nn.Module, Teacher):
 
     @classmethod
     def load(
-        cls, source: ModelSource, settings: GeneratorSettings | None = None, *, seed: int = 0, **options: Any
+        cls,
+        source: ModelSource,
+        settings: GeneratorSettings | None = None,
+        *,
+        seed: int = 0,
+        dtype: torch.dtype = torch.float32,
+        whole: bool = False,
+        **options: Any,
     ) -> QueryGenerator:
         """Load a checkpoint, or start from a configuration; in evaluation mode.
 
         Parameters
         ----------
         source
-            Where from.
+            Where from. Its configuration decides which kind of generator it is.
         settings
             Prompt and lengths; those saved with the checkpoint, or the defaults, when None.
         seed
             Of random weights.
+        dtype, whole
+            See `qgdr_pyserini.model.loading.load_model`.
         options
             ``batch_size`` and ``memory_mb``.
         """
-        model, tokenizer = load_model(source, AutoModelForSeq2SeqLM, seed=seed)
+        kind = _kind(source) if cls is QueryGenerator else cls
+        model, tokenizer = load_model(source, kind.AUTO_MODEL, seed=seed, dtype=dtype, whole=whole)
         found = settings or GeneratorSettings.saved_or_default(source.checkpoint)
-        return cls(model, tokenizer, found, **options).eval()
+        return kind(model, tokenizer, found, **options).eval()
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
         """Write a folder that `load` and transformers load."""
@@ -124,6 +153,7 @@ class QueryGenerator(torch.nn.Module, Teacher):
         """Where the weights are."""
         return next(self.parameters()).device
 
+    @abstractmethod
     def forward(self, prompts: dict[str, torch.Tensor], labels: torch.Tensor) -> torch.Tensor:
         """Score pairs one by one, with gradients.
 
@@ -139,31 +169,26 @@ class QueryGenerator(torch.nn.Module, Teacher):
         torch.Tensor
             t(q, p), ``(pairs,)``.
         """
-        given = self.model.prepare_decoder_input_ids_from_labels(labels)
-        real = labels != _IGNORED
-        with head_input(self.model) as hidden:
-            self.model(**prompts, decoder_input_ids=given, use_cache=False)
-        # The head is the larger part of the work: padding does not go through it.
-        logits = head_logits(self.model, hidden[0][real])
-        precise = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        found = -torch.nn.functional.cross_entropy(precise, labels[real], reduction="none")
-        sums = found.new_zeros(len(labels)).index_add(0, real.nonzero()[:, 0], found)
-        return sums / real.sum(dim=1)
 
-    @torch.inference_mode()
-    def score_pairs(
-        self, queries: Sequence[Query], passages: Sequence[Passage], pairs: Sequence[Pair]
-    ) -> Scores:
-        """Score pairs; each passage is encoded once for every language it is asked about in."""
-        scores = np.empty(len(pairs), dtype=np.float32)
-        self._refuse_half_precision()
-        by_language: dict[str, list[int]] = defaultdict(list)
-        for i, pair in enumerate(pairs):
-            by_language[queries[pair.query].language].append(i)
-        for language, group in by_language.items():
-            for rows, found in self._score_language(language, queries, passages, pairs, group):
-                scores[rows] = found.float().cpu().numpy()
-        return scores
+    @abstractmethod
+    def collate_texts(
+        self, prompts: Sequence[Prompt], targets: Sequence[str], *, end: bool = True
+    ) -> dict[str, Any]:
+        """Turn prompts and what is to be written for each, row by row, into what `forward` takes.
+
+        Parameters
+        ----------
+        prompts, targets
+            As many of the one as of the other.
+        end
+            Whether the end token is to be written, too.
+        """
+
+    @abstractmethod
+    def _generate(
+        self, passages: Sequence[Passage], language: str, n: int, top_k: int
+    ) -> Iterator[GeneratedQuery]:
+        """Write n questions for each passage; those that are not empty."""
 
     def generate(
         self,
@@ -189,108 +214,35 @@ class QueryGenerator(torch.nn.Module, Teacher):
         top_k
             Every token is drawn from this many most likely ones; the paper's 10.
         """
-        self._refuse_half_precision()
+        self.refuse_half_precision()
         devices = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):
             torch.manual_seed(seed)
             return [query for language in languages for query in self._generate(passages, language, n, top_k)]
 
-    def prompt(self, passage: Passage, language: str) -> str:
+    def prompt(self, passage: Passage, language: str) -> Prompt:
         """Write the generator's input for a question about a passage in a language."""
-        name = language_name(language)
-        return self.settings.prompt.format(language=name, title=passage.title, text=passage.text)
+        return write_prompt(self.settings.prompt or self.PROMPT, passage, language)
 
     def collate(self, queries: Sequence[Query], passages: Sequence[Passage]) -> dict[str, Any]:
-        """Turn pairs, row by row, into what `forward` takes."""
+        """Turn pairs, row by row, into what `forward` takes to score them."""
         prompts = [self.prompt(p, q.language) for q, p in zip(queries, passages, strict=True)]
-        return self.collate_texts(prompts, [query.text for query in queries])
+        return self.collate_texts(prompts, [query.text for query in queries], end=self.scores_end)
 
-    def collate_texts(self, prompts: Sequence[str], targets: Sequence[str]) -> dict[str, Any]:
-        """Turn texts and what is to be written for each, row by row, into what `forward` takes."""
-        wanted = self.pad(self.tokenize_queries(targets))
-        labels = wanted["input_ids"].masked_fill(wanted["attention_mask"] == 0, _IGNORED)
-        return {"prompts": self.pad(self._cut(prompts)), "labels": labels}
+    @property
+    @abstractmethod
+    def scores_end(self) -> bool:
+        """Whether the end token counts; see `GeneratorSettings`."""
 
-    def tokenize_prompts(self, passages: Iterable[Passage], language: str) -> list[list[int]]:
-        """Turn passages into the generator's inputs."""
-        return self._cut([self.prompt(passage, language) for passage in passages])
-
-    def tokenize_queries(self, texts: Sequence[str]) -> list[list[int]]:
-        """Turn queries into the generator's outputs, the end token included."""
-        limit = self.settings.query_max_length
-        rows = self.tokenizer(text_target=list(texts), truncation=True, max_length=limit)
-        return list(rows["input_ids"])
-
-    def pad(self, rows: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
-        """Pad rows of tokens on the right to ``input_ids`` and ``attention_mask`` on the model's device."""
-        batch = self.tokenizer.pad({"input_ids": list(rows)}, padding_side="right", return_tensors="pt")
-        return {name: batch[name].to(self.device) for name in ("input_ids", "attention_mask")}
-
-    def _cut(self, prompts: Sequence[str]) -> list[list[int]]:
-        if not prompts:
-            return []
-        rows = self.tokenizer(list(prompts), truncation=True, max_length=self.settings.passage_max_length)
-        return list(rows["input_ids"])
-
-    def _score_language(
-        self,
-        language: str,
-        queries: Sequence[Query],
-        passages: Sequence[Passage],
-        pairs: Sequence[Pair],
-        group: Sequence[int],
-    ) -> Iterator[tuple[list[int], torch.Tensor]]:
-        """Yield places in ``pairs`` with their scores, a batch of passages at a time."""
-        asked = sorted({pairs[i].query for i in group})
-        cut = self.tokenize_queries([queries[q].text for q in asked])
-        targets = {q: torch.tensor(row) for q, row in zip(asked, cut, strict=True)}
-        by_passage: dict[int, list[int]] = defaultdict(list)
-        for i in group:
-            by_passage[pairs[i].passage].append(i)
-        prompts = self.tokenize_prompts((passages[p] for p in by_passage), language)
-        for batch in _by_length(list(zip(by_passage, prompts, strict=True)), self.batch_size):
-            rows = [i for place, _ in batch for i in by_passage[place]]
-            owners = [k for k, (place, _) in enumerate(batch) for _ in by_passage[place]]
-            wanted = [targets[pairs[i].query] for i in rows]
-            decoder = SharedDecoder(
-                self.model,
-                **self.pad([prompt for _, prompt in batch]),
-                start=self._start(wanted[0]),
-                memory=self.memory_mb * 2**20,
-            )
-            yield rows, decoder.log_likelihoods(owners, wanted)
-
-    def _generate(
-        self, passages: Sequence[Passage], language: str, n: int, top_k: int
-    ) -> Iterator[GeneratedQuery]:
-        prompts = list(enumerate(self.tokenize_prompts(passages, language)))
-        for start in range(0, len(prompts), self.batch_size):
-            batch = prompts[start : start + self.batch_size]
-            rows = self.model.generate(
-                **self.pad([prompt for _, prompt in batch]),
-                do_sample=True,
-                top_k=top_k,
-                num_beams=1,
-                num_return_sequences=n,
-                max_new_tokens=self.settings.query_max_length,
-            )
-            texts = self.tokenizer.batch_decode(rows, skip_special_tokens=True)
-            places = [place for place, _ in batch for _ in range(n)]
-            for place, text in zip(places, texts, strict=True):
-                if text.strip():
-                    yield GeneratedQuery(place, language, " ".join(text.split()))
-
-    def _start(self, target: torch.Tensor) -> int:
-        shifted = self.model.prepare_decoder_input_ids_from_labels(target.unsqueeze(0).to(self.device))
-        return int(shifted[0, 0])
-
-    def _refuse_half_precision(self) -> None:
+    def refuse_half_precision(self) -> None:
+        """Raise a `QgdrError` where the weights are in fp16."""
         if self.model.dtype == torch.float16:
             raise QgdrError("a query generator in fp16 overflows to NaN (mT5 does); use bf16 or fp32")
 
 
-def _by_length(prompts: list[tuple[int, list[int]]], size: int) -> Iterator[list[tuple[int, list[int]]]]:
-    """Yield batches of prompts of like length."""
-    ordered = sorted(prompts, key=lambda item: len(item[1]))
-    for start in range(0, len(ordered), size):
-        yield ordered[start : start + size]
+def _kind(source: ModelSource) -> type[QueryGenerator]:
+    # Both kinds are made from this file's class.
+    from qgdr_pyserini.model.causal_generator import CausalGenerator
+    from qgdr_pyserini.model.seq2seq_generator import Seq2SeqGenerator
+
+    return CausalGenerator if is_causal(source) else Seq2SeqGenerator

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from transformers import AutoConfig
-
-from qgdr_pyserini.errors import QgdrError, first_line
+from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.cross_encoder import CrossEncoder
-from qgdr_pyserini.model.loading import ModelSource, place
+from qgdr_pyserini.model.loading import ModelSource, is_causal, load_config, place, wished_dtype
 from qgdr_pyserini.model.precision import Precision
 from qgdr_pyserini.model.query_generator import QueryGenerator
 
@@ -17,14 +15,22 @@ TrainableTeacher = QueryGenerator | CrossEncoder
 
 
 def load_teacher(
-    checkpoint: str, *, device: str = "cpu", precision: Precision = "fp32", **options: Any
+    checkpoint: str,
+    *,
+    kind: type[TrainableTeacher] | None = None,
+    device: str = "cpu",
+    precision: Precision = "fp32",
+    **options: Any,
 ) -> TrainableTeacher:
-    """Load a query generator from an encoder-decoder's checkpoint, a cross-encoder from any other.
+    """Load a teacher to score with, or to write.
 
     Parameters
     ----------
     checkpoint
-        Hub name or folder.
+        Hub name, folder or GGUF file.
+    kind
+        What it has to be; when None, a query generator where the checkpoint is a language model, else a
+        cross-encoder.
     device
         ``cpu``, ``cuda``, ``cuda:1``, …
     precision
@@ -35,14 +41,27 @@ def load_teacher(
     Raises
     ------
     QgdrError
-        If there is no such checkpoint or it cannot be loaded, or the device is absent.
+        If there is no such checkpoint, it cannot be loaded or has no trained head, or the device is absent.
     """
-    try:
-        config = AutoConfig.from_pretrained(checkpoint)
-    except Exception as error:
-        raise QgdrError(f"{checkpoint}: no model to load ({first_line(error)})") from error
-    kind: type[TrainableTeacher] = QueryGenerator if config.is_encoder_decoder else CrossEncoder
-    teacher = place(kind.load(ModelSource(checkpoint=checkpoint), **options), device, precision)
+    if kind is None:
+        kind = QueryGenerator if writes_text(checkpoint) else CrossEncoder
+    dtype = wished_dtype(precision, device)
+    loaded = kind.load(ModelSource(checkpoint=checkpoint), dtype=dtype, whole=True, **options)
+    teacher = place(loaded, device)
     if isinstance(teacher, CrossEncoder):
         teacher.keep_head_precise()
     return teacher
+
+
+def load_generator(checkpoint: str, **options: Any) -> QueryGenerator:
+    """Load a query generator, as `load_teacher` does; a checkpoint that cannot write is a `QgdrError`."""
+    if not writes_text(checkpoint):
+        raise QgdrError(f"{checkpoint}: is no seq2seq or causal model, so it cannot write queries")
+    teacher = load_teacher(checkpoint, **options)
+    assert isinstance(teacher, QueryGenerator)
+    return teacher
+
+
+def writes_text(checkpoint: str) -> bool:
+    """Tell whether a checkpoint is a language model that a query generator is made of."""
+    return load_config(checkpoint).is_encoder_decoder or is_causal(ModelSource(checkpoint=checkpoint))

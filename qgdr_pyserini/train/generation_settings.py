@@ -22,12 +22,23 @@ class GenerationSettings(Settings):
         Queries for each passage and language.
     top_k
         Tokens are drawn from this many most likely ones.
+    check_language
+        Drop queries that are not identified as the language asked for, among ``languages`` and English.
+    round_trip
+        Drop queries for which the student does not find the passage among its first so many; 0 keeps them.
     """
 
     languages: list[str] = Field(default_factory=list)
     languages_per_query: int = Field(default=0, ge=0)
     n: int = Field(default=1, ge=1)
     top_k: int = Field(default=10, ge=1)
+    check_language: bool = False
+    round_trip: int = Field(default=0, ge=0)
+
+    @property
+    def filters(self) -> bool:
+        """Whether anything that was written may be dropped."""
+        return self.check_language or self.round_trip > 0
 
     def languages_of(self, query_id: str, own: str, seed: int) -> list[str]:
         """List the languages to ask in for a query: never its own, and the same for equal seeds.

@@ -14,6 +14,7 @@ from qgdr_pyserini.collection.tevatron import CandidateList
 from qgdr_pyserini.collection.training_set import Translation
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.languages import language_name
+from qgdr_pyserini.model.prompt import Prompt
 from qgdr_pyserini.model.query_generator import QueryGenerator
 from qgdr_pyserini.train.pairs import ByLanguage
 from qgdr_pyserini.train.teacher_stage_settings import TextSettings
@@ -23,7 +24,7 @@ from qgdr_pyserini.train.training import Log, Trained, check_finite, fit, traini
 class Writing(NamedTuple):
     """What a generator reads, what it is to write, and in which language."""
 
-    prompt: str
+    prompt: Prompt
     target: str
     language: str
 
@@ -82,7 +83,7 @@ def query_writings(rows: Iterable[CandidateList], generator: QueryGenerator) -> 
 def translation_writings(rows: Iterable[Translation], prompt: str) -> list[Writing]:
     """Make every foreign text what is to be written for its English original."""
     return [
-        Writing(prompt.format(language=language_name(row.lang), text=row.english), row.text, row.lang)
+        Writing(Prompt(prompt.format(language=language_name(row.lang), text=row.english)), row.text, row.lang)
         for row in rows
     ]
 

@@ -15,16 +15,17 @@ from qgdr_pyserini.train.code_switching import CodeSwitcher
 from qgdr_pyserini.train.distillation_data import Replay, Switch
 from qgdr_pyserini.train.distillation_settings import DistillationSettings
 from qgdr_pyserini.train.distillation_stage import distil
+from qgdr_pyserini.train.generation_filters import Search, keep_good
 from qgdr_pyserini.train.measuring import recall_by_language, reranking_accuracy, score_with_student
 from qgdr_pyserini.train.mining import retrieve
 from qgdr_pyserini.train.negatives import Ranking, drop_likely_positives, mine_negatives
 from qgdr_pyserini.train.pairs import pair_sources
-from qgdr_pyserini.train.parts import write_parts
+from qgdr_pyserini.train.parts import read_parts, write_parts
 from qgdr_pyserini.train.recipe_settings import Recipe
 from qgdr_pyserini.train.stage_rows import MINED, read_rows
 from qgdr_pyserini.train.stages import Done, Stages
 from qgdr_pyserini.train.steps import generate_rows, score_rows
-from qgdr_pyserini.train.teacher_stages import TeacherAt, load_for_scoring, save_model
+from qgdr_pyserini.train.teacher_stages import TeacherAt, load_for_scoring, save_model, scoring_values
 from qgdr_pyserini.train.training import computing_in, processes
 from qgdr_pyserini.train.training_data import Corpus, TrainingData
 
@@ -82,7 +83,7 @@ class Iteration:
             self.check_teacher(student, teacher)
         scored, generated = self.score("score", candidates, teacher), None
         if recipe.aligns:
-            generated = self.score("score-generated", self.generate(candidates, teacher), teacher)
+            generated = self.score("score-generated", self.generate(candidates, student, teacher), teacher)
         return self.train_student("distil", settings, student, scored, generated, last=last)
 
     def mine(self, student: Done, ranker: Ranker | None = None, *, given: bool = False) -> Done:
@@ -143,7 +144,9 @@ class Iteration:
                 "student": reranking_accuracy(score_with_student(encoder, mined)),
             }
 
-        values = {"pool": recipe.data.pool, **recipe.negatives.model_dump()}
+        assert recipe.teacher is not None
+        scoring = scoring_values(teacher, recipe.teacher)
+        values = {"pool": recipe.data.pool, **recipe.negatives.model_dump(), "teacher": scoring}
         return self._stages.run(f"{self._prefix}check-teacher", values, [student, teacher.stage], work)
 
     def score(self, name: str, candidates: Done, teacher: TeacherAt) -> Done:
@@ -156,11 +159,11 @@ class Iteration:
             model = load_for_scoring(teacher, settings)
             return {"queries": write_parts(folder, rows, lambda _, part: score_rows(part, model))}
 
-        options = settings.model_dump(include={"precision", "batch_size"})
-        return self._stages.run(f"{self._prefix}{name}", options, [candidates, teacher.stage], work)
+        values = scoring_values(teacher, settings)
+        return self._stages.run(f"{self._prefix}{name}", values, [candidates, teacher.stage], work)
 
-    def generate(self, mined: Done, teacher: TeacherAt) -> Done:
-        """Write queries in other languages for the positives."""
+    def generate(self, mined: Done, student: Done, teacher: TeacherAt) -> Done:
+        """Write queries in other languages for the positives, and keep those that the settings want."""
         settings, seed = self._recipe.generation, self._recipe.seed
         assert self._recipe.teacher is not None
         recipe = self._recipe.teacher
@@ -172,14 +175,20 @@ class Iteration:
             def write(number: int, part: Sequence[CandidateList]) -> list[CandidateList]:
                 return generate_rows(part, model, settings, seed + number)
 
-            return {"queries": write_parts(folder, read_rows(mined), write)}
+            if not settings.filters:
+                return {"queries": write_parts(folder, read_rows(mined), write)}
+            # All that was written stays, so that a run that goes on counts what was dropped before.
+            write_parts(folder / "written", read_rows(mined), write)
+            kept = keep_good(list(read_parts(folder / "written")), settings, search(folder))
+            return {"queries": write_parts(folder, kept.rows, lambda _, part: part), **kept.counts}
 
-        values = {
-            "seed": seed,
-            **settings.model_dump(),
-            **recipe.model_dump(include={"precision", "batch_size"}),
-        }
-        return self._stages.run(f"{self._prefix}generate", values, [mined, teacher.stage], work)
+        def search(folder: Path) -> Search:
+            corpus = self._data.corpus
+            return lambda rows, depth: _retrieve(student.model, rows, corpus, depth, folder)
+
+        values = {"seed": seed, **settings.model_dump(), **scoring_values(teacher, recipe)}
+        builds_on = [mined, teacher.stage, *([student] if settings.round_trip else [])]
+        return self._stages.run(f"{self._prefix}generate", values, builds_on, work)
 
     def train_student(
         self,

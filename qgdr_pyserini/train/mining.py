@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import torch
 
-from qgdr_pyserini.collection.corpus import Passage
+from qgdr_pyserini.collection.corpus import Passage, read_corpus
 from qgdr_pyserini.collection.tevatron import CandidateList
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.files import atomic_directory
@@ -75,6 +77,18 @@ def retrieve(
         for row, own in zip(rows, places.tolist(), strict=True)
     }
     return ranking, {passage.docid: passage for passage in found.values()}
+
+
+def search_with(
+    encoder: DualEncoder, corpus: str | os.PathLike[str]
+) -> Callable[[Sequence[CandidateList], int], tuple[dict[str, list[str]], dict[str, Passage]]]:
+    """Return what searches a corpus on disk, as `retrieve` does, in a folder that is gone afterwards."""
+
+    def search(rows: Sequence[CandidateList], depth: int) -> tuple[dict[str, list[str]], dict[str, Passage]]:
+        with tempfile.TemporaryDirectory() as folder:
+            return retrieve(encoder, rows, lambda: read_corpus(corpus), depth, Path(folder))
+
+    return search
 
 
 def _blocks(passages: Iterable[Passage], size: int) -> Iterator[list[Passage]]:

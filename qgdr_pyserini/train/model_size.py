@@ -9,7 +9,7 @@ import torch
 from transformers import AutoConfig, AutoModel, PretrainedConfig
 
 from qgdr_pyserini.errors import QgdrError
-from qgdr_pyserini.model.loading import ENCODER_DECODER, ModelSource
+from qgdr_pyserini.model.loading import ENCODER_DECODER, ModelSource, is_causal_type, load_config
 from qgdr_pyserini.model.registry import find_encoder
 from qgdr_pyserini.train.teacher_source import with_configuration
 
@@ -26,12 +26,15 @@ class ModelSize(NamedTuple):
         Those that are looked up; of both ends where they are not tied.
     dimension, vocabulary
         Of the embeddings.
+    two_ends
+        Whether it is an encoder-decoder.
     """
 
     body: int
     embeddings: int
     dimension: int
     vocabulary: int
+    two_ends: bool = False
 
     @property
     def parameters(self) -> int:
@@ -48,6 +51,9 @@ _KNOWN = {
     "google/mt5-small": ModelSize(44_088_192, 256_114_688, 512, 250_112),
     "google/mt5-base": ModelSize(198_229_248, 384_172_032, 768, 250_112),
     "google/mt5-large": ModelSize(717_351_936, 512_229_376, 1024, 250_112),
+    "google/mt5-small": ModelSize(44_088_192, 256_114_688, 512, 250_112, True),
+    "google/mt5-base": ModelSize(198_229_248, 384_172_032, 768, 250_112, True),
+    "google/mt5-large": ModelSize(717_351_936, 512_229_376, 1024, 250_112, True),
 }
 
 
@@ -58,7 +64,7 @@ def checkpoint_size(name: str) -> ModelSize | None:
     if name in _KNOWN:
         return _KNOWN[name]
     try:
-        return _size(AutoConfig.from_pretrained(name, local_files_only=True))
+        return _size(load_config(name, local_files_only=True))
     except Exception:
         return None
 
@@ -99,7 +105,7 @@ def _configured_size(values: dict[str, Any]) -> ModelSize:
     crossing = {"is_decoder": True, "add_cross_attention": True}
     decoder = _configured_size(shared | values["decoder"] | crossing)
     both = encoder.body + decoder.body, encoder.embeddings + decoder.embeddings
-    return ModelSize(*both, decoder.dimension, decoder.vocabulary)
+    return ModelSize(*both, decoder.dimension, decoder.vocabulary, True)
 
 
 def _size(config: PretrainedConfig) -> ModelSize:
@@ -108,6 +114,9 @@ def _size(config: PretrainedConfig) -> ModelSize:
     embedding = model.get_input_embeddings().weight
     vocabulary, dimension = embedding.shape
     total = sum(parameter.numel() for parameter in model.parameters())
-    tied = not config.is_encoder_decoder or config.tie_word_embeddings
+    # An encoder has no second end, and a decoder's head is left out of what `AutoModel` makes.
+    writes = config.is_encoder_decoder or is_causal_type(config.model_type)
+    tied = not writes or config.tie_word_embeddings
     count = embedding.numel()
-    return ModelSize(total - count, count * (1 if tied else 2), dimension, vocabulary)
+    ends = config.is_encoder_decoder
+    return ModelSize(total - count, count * (1 if tied else 2), dimension, vocabulary, ends)

@@ -19,6 +19,7 @@ from qgdr_pyserini.train.card import Training, write_card
 from qgdr_pyserini.train.first_student import first_student
 from qgdr_pyserini.train.glossary import add_glossary
 from qgdr_pyserini.train.iteration import CUTOFF, Iteration, Ranker
+from qgdr_pyserini.train.low_rank import require_peft
 from qgdr_pyserini.train.measuring import recall_by_language
 from qgdr_pyserini.train.recipe_settings import Recipe
 from qgdr_pyserini.train.stages import Done, Stages
@@ -104,6 +105,8 @@ def begin(
     """
     if recipe.negatives.first == "bm25" and options.bm25 is None:
         raise QgdrError("negatives.first 'bm25' needs Pyserini; install it, or choose 'student' or 'given'")
+    if recipe.teacher is not None and recipe.teacher.lora:
+        require_peft()
     main = processes().is_main_process
     with only_writer(output) if main else contextlib.nullcontext():
         if main:

@@ -14,6 +14,7 @@ from qgdr_pyserini.train.teacher_stage_settings import RankingSettings, TextSett
 from qgdr_pyserini.train.training import TrainingSettings
 from qgdr_pyserini.train.translation_settings import TranslationSettings
 
+_WEIGHT = 4  # bytes a parameter that is not trained; low-rank additions to it are small
 _STATES = 4 * 4  # bytes a parameter: the weight, its gradient and AdamW's two moments, in fp32
 _ACTIVATIONS = 34  # bytes a token, layer and dimension, about (Korthikanti et al. 2022, equation 2)
 
@@ -173,6 +174,7 @@ class _Plan:
     def _train_teacher(self, teacher: TeacherRecipe) -> Iterator[Line]:
         query = min(_QUERY, teacher.generator.query_max_length)
         passage = min(_PASSAGE, teacher.generator.passage_max_length)
+        states = _STATES if teacher.lora is None else _WEIGHT
         for name, group, source in (
             ("translation", teacher.translation, query),
             ("generation", teacher.generation, passage),
@@ -181,20 +183,25 @@ class _Plan:
                 targets = group.batch_size * query
                 tokens = group.batch_size * source + targets
                 what = f"{_steps(group)}{_share(group)}"
-                yield _training(f"teacher-{name}", what, self._teacher, group, tokens, targets)
+                yield _training(f"teacher-{name}", what, self._teacher, group, tokens, targets, states)
         if ranking := teacher.ranking:
             pairs = ranking.batch_size * ranking.candidates
             heads = pairs * query if teacher.kind == "query-generator" else 0
             what = f"{_steps(ranking)} of {ranking.candidates} candidates{_share(ranking)}"
             tokens = pairs * (query + passage)
-            yield _training("teacher-ranking", what, self._teacher, ranking, tokens, heads)
+            yield _training("teacher-ranking", what, self._teacher, ranking, tokens, heads, states)
 
     def _score(self, stage: str, pairs: int) -> Line:
         return Line(stage, f"{pairs:,} pairs", self._inference(pairs, pairs), self._loaded())
 
     def _generate(self, stage: str, count: int) -> Line:
-        languages = ", ".join(self._recipe.generation.languages)
-        return Line(stage, f"{count:,} queries in {languages}", self._inference(count, count), self._loaded())
+        settings = self._recipe.generation
+        languages = ", ".join(settings.languages)
+        kept = ", those in their language" if settings.check_language else ""
+        kept += f", those found in {settings.round_trip}" if settings.round_trip else ""
+        return Line(
+            stage, f"{count:,} queries in {languages}{kept}", self._inference(count, count), self._loaded()
+        )
 
     def _inference(self, passages: int, targets: int) -> float | None:
         size, teacher = self._teacher, self._recipe.teacher
@@ -204,8 +211,9 @@ class _Plan:
         if teacher.kind == "cross-encoder":
             return 2.0 * size.body * passages * (query + passage)
         head = size.dimension * size.vocabulary
-        # About half of an encoder-decoder's body is its encoder.
-        return passages * size.body * passage + targets * query * (size.body + 2.0 * head)
+        # About half of an encoder-decoder's body is its encoder; a decoder reads the passage with all of it.
+        body = size.body if size.two_ends else 2.0 * size.body
+        return passages * body * passage + targets * query * (body + 2.0 * head)
 
     def _loaded(self) -> float | None:
         teacher = self._recipe.teacher
@@ -235,7 +243,13 @@ def _pairs(settings: PairSettings) -> tuple[float, int, int]:
 
 
 def _training(
-    stage: str, what: str, size: ModelSize | None, settings: TrainingSettings, tokens: int, heads: int
+    stage: str,
+    what: str,
+    size: ModelSize | None,
+    settings: TrainingSettings,
+    tokens: int,
+    heads: int,
+    states: int = _STATES,
 ) -> Line:
     """Estimate a training loop: ``tokens`` and, with a head over the vocabulary, ``heads`` an update."""
     if size is None:
@@ -245,7 +259,7 @@ def _training(
     layers = size.body / (12 * size.dimension**2)
     once = 1 / settings.accumulation
     activations = once * (_ACTIVATIONS * tokens * layers * size.dimension + 8 * heads * size.vocabulary)
-    return Line(stage, what, flops, size.parameters * _STATES + activations)
+    return Line(stage, what, flops, size.parameters * states + activations)
 
 
 def _steps(settings: TrainingSettings) -> str:

@@ -15,6 +15,7 @@ from qgdr_pyserini.settings import Settings
 from qgdr_pyserini.train.distillation_settings import DistillationSettings, WarmupSettings
 from qgdr_pyserini.train.embedding_start_settings import EmbeddingStartSettings
 from qgdr_pyserini.train.generation_settings import GenerationSettings
+from qgdr_pyserini.train.low_rank import LoraSettings
 from qgdr_pyserini.train.negatives import NegativeSettings
 from qgdr_pyserini.train.pair_settings import PairSettings
 from qgdr_pyserini.train.teacher_stage_settings import RankingSettings, TextSettings
@@ -161,7 +162,10 @@ class TeacherRecipe(Settings):
         Leave the subword vectors, and a head tied to them, as they are: of a large vocabulary, few
         queries show a small part, and most of a small model's weights are there.
     generator, cross_encoder
-        What goes into the one or the other.
+        What goes into the one or the other; where it is left out, what was saved with the checkpoint.
+    lora
+        Train low-rank additions to the matrices instead of all weights: large models fit into less memory.
+        What is saved is an ordinary checkpoint. Needs peft (``pip install qgdr-pyserini[lora]``).
     translation
         Training on translations first, which stands in for multilingual pre-training.
     generation
@@ -181,6 +185,7 @@ class TeacherRecipe(Settings):
     freeze_vectors: bool = False
     generator: GeneratorSettings = GeneratorSettings()
     cross_encoder: CrossEncoderSettings = CrossEncoderSettings()
+    lora: LoraSettings | None = None
     translation: TextSettings | None = None
     generation: TextSettings | None = None
     ranking: RankingSettings | None = None
@@ -192,6 +197,8 @@ class TeacherRecipe(Settings):
     def _stages_fit(self) -> Self:
         if self.kind == "cross-encoder" and (self.translation or self.generation):
             raise ValueError("a cross-encoder writes no text; take 'translation' and 'generation' out")
+        if self.kind == "cross-encoder" and self.lora:
+            raise ValueError("'lora' is for query generators: a cross-encoder's head is new; take it out")
         return self
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import os
-import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 from qgdr_pyserini.collection.corpus import Passage, read_corpus
 from qgdr_pyserini.collection.tevatron import Candidate, CandidateList, read_candidates, write_candidates
@@ -17,8 +15,9 @@ from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.languages import language_name
 from qgdr_pyserini.model.query_generator import QueryGenerator
 from qgdr_pyserini.model.teacher import Pair, Query, Teacher
+from qgdr_pyserini.train.generation_filters import Search, keep_good
 from qgdr_pyserini.train.generation_settings import GenerationSettings
-from qgdr_pyserini.train.mining import retrieve
+from qgdr_pyserini.train.mining import search_with
 from qgdr_pyserini.train.negatives import NegativeSettings, mine_negatives, read_ranking
 
 AnyPath = str | os.PathLike[str]
@@ -80,8 +79,9 @@ def generate_file(
     settings: GenerationSettings,
     *,
     seed: int,
+    search: Search | None = None,
     advance: Advance = id,
-) -> int:
+) -> dict[str, int]:
     """Write questions in other languages for the first positive of every query.
 
     A generated question has its source query's candidates, without scores, and names it in
@@ -94,16 +94,19 @@ def generate_file(
     generator
         What writes.
     settings
-        Languages, and how many questions in each.
+        Languages, how many questions in each, and which are kept.
     seed
         Of the drawing.
+    search
+        What finds passages, where the settings ask for it.
     advance
         Told the number of source queries after each block of them.
 
     Returns
     -------
-    int
-        Number of questions written.
+    dict of int
+        The number of ``queries`` in ``target``; where the settings filter, also those of
+        `qgdr_pyserini.train.generation_filters.keep_good`.
     """
     for language in settings.languages:
         language_name(language)  # a wrong code is told before hours of work
@@ -113,7 +116,10 @@ def generate_file(
         lambda block: generate_rows(block, generator, settings, seed + next(numbers)),
         advance,
     )
-    return write_candidates(target, rows)
+    if not settings.filters:
+        return {"queries": write_candidates(target, rows)}
+    kept = keep_good(list(rows), settings, search)
+    return {"queries": write_candidates(target, kept.rows), **kept.counts}
 
 
 def mine_file(
@@ -150,10 +156,7 @@ def mine_file(
         raise QgdrError("negatives come either from a run or from an encoder; give one of the two")
     rows = list(read_candidates(source))
     if encoder is not None:
-        with tempfile.TemporaryDirectory() as folder:
-            ranking, passages = retrieve(
-                encoder, rows, lambda: read_corpus(corpus), settings.depth, Path(folder)
-            )
+        ranking, passages = search_with(encoder, corpus)(rows, settings.depth)
     elif run is not None:
         ranking, passages = read_ranking(run), {passage.docid: passage for passage in read_corpus(corpus)}
         if not any(row.query_id in ranking for row in rows):

@@ -14,6 +14,7 @@ from qgdr_pyserini.model.loading import ModelSource
 from qgdr_pyserini.model.query_generator import QueryGenerator
 from qgdr_pyserini.model.teachers import TrainableTeacher, load_teacher
 from qgdr_pyserini.train.generation_stage import query_writings, train_writer, translation_writings
+from qgdr_pyserini.train.low_rank import add_low_rank
 from qgdr_pyserini.train.ranking_stage import train_ranker
 from qgdr_pyserini.train.recipe_settings import TeacherRecipe
 from qgdr_pyserini.train.shares import take_share
@@ -24,12 +25,21 @@ from qgdr_pyserini.train.teacher_start import freeze_vectors, start_from_student
 from qgdr_pyserini.train.training import Log, processes
 from qgdr_pyserini.train.training_data import TrainingData
 
+_KINDS: dict[str, type[TrainableTeacher]] = {
+    "cross-encoder": CrossEncoder,
+    "query-generator": QueryGenerator,
+}
+
+# What decides a teacher's scores before it is trained.
+_START = {"kind", "source", "generator", "cross_encoder"}
+
 
 class TeacherAt(NamedTuple):
-    """Where a teacher's weights are, and the stage that made them."""
+    """Where a teacher's weights are, the stage that made them, and whether that is one of its own."""
 
     source: ModelSource
     stage: Done
+    trained: bool = False
 
 
 def make_teacher(
@@ -58,8 +68,7 @@ def make_teacher(
         Of everything random.
     """
     teacher = TeacherAt(resolve_source(settings.source, student.model), student)
-    named = {"kind", "source", "from_student", "freeze_vectors", "generator", "cross_encoder"}
-    start = settings.model_dump(include=named)
+    start = settings.model_dump(include=_START | {"from_student", "freeze_vectors", "lora"})
 
     def stage(name: str, group: Any, rows: Any, builds_on: Sequence[Done | str]) -> TeacherAt:
         before, first = teacher.source, teacher.stage is student
@@ -70,14 +79,17 @@ def make_teacher(
                 start_from_student(model, DualEncoder.from_pretrained(student.model))
             if settings.freeze_vectors:
                 freeze_vectors(model)
+            merge = add_low_rank(model.model, settings.lora, seed) if settings.lora else None
             log = _train(name, model, rows(model), group, seed, folder)
+            if merge is not None:
+                merge()
             save_model(model, folder)
             return {"log": log}
 
         done = stages.run(
             name, {"start": start, "seed": seed, **group.model_dump()}, [teacher.stage, *builds_on], work
         )
-        return TeacherAt(ModelSource(checkpoint=str(done.model)), done)
+        return TeacherAt(ModelSource(checkpoint=str(done.model)), done, trained=True)
 
     if settings.translation is not None and data.pairs is not None:
         prompt, pairs = settings.translation.prompt, [*data.pairs.questions, *data.pairs.sentences]
@@ -108,10 +120,18 @@ def load_for_scoring(teacher: TeacherAt, settings: TeacherRecipe) -> TrainableTe
         )
     return load_teacher(
         teacher.source.checkpoint,
+        kind=_KINDS[settings.kind],
+        settings=_given(settings),
         device=str(processes().device),
         precision=settings.precision,
         batch_size=settings.batch_size,
     )
+
+
+def scoring_values(teacher: TeacherAt, settings: TeacherRecipe) -> dict[str, Any]:
+    """List the settings that what a teacher scores or writes depends on, those of its stages excepted."""
+    own = set() if teacher.trained else _START
+    return settings.model_dump(include={"precision", "batch_size"} | own)
 
 
 def save_model(model: Any, folder: Path) -> None:
@@ -122,9 +142,13 @@ def save_model(model: Any, folder: Path) -> None:
 
 
 def _load(settings: TeacherRecipe, source: ModelSource, seed: int) -> TrainableTeacher:
-    if settings.kind == "cross-encoder":
-        return CrossEncoder.load(source, settings.cross_encoder, seed=seed)
-    return QueryGenerator.load(source, settings.generator, seed=seed)
+    return _KINDS[settings.kind].load(source, _given(settings), seed=seed)
+
+
+def _given(settings: TeacherRecipe) -> Any:
+    """Return what a recipe says of prompts and lengths; None where it leaves them to the checkpoint."""
+    name = "cross_encoder" if settings.kind == "cross-encoder" else "generator"
+    return getattr(settings, name) if name in settings.model_fields_set else None
 
 
 def _train(name: str, model: TrainableTeacher, rows: Any, settings: Any, seed: int, folder: Path) -> Log:

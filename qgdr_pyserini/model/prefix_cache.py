@@ -1,0 +1,156 @@
+"""Log-likelihoods of many texts that go on from few prefixes: each prefix runs through the model once."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from transformers import DynamicCache, PreTrainedModel
+
+from qgdr_pyserini.model.causal_states import hidden_states, log_probabilities
+
+Tokens = list[int]
+
+
+class Continuation(NamedTuple):
+    """What goes on from a prefix.
+
+    Parameters
+    ----------
+    prefix
+        Its place among the prefixes.
+    given
+        Tokens that are read, at least one.
+    wanted
+        Tokens whose probability is asked for.
+    """
+
+    prefix: int
+    given: Tokens
+    wanted: Tokens
+
+
+def can_share_prefixes(model: PreTrainedModel) -> bool:
+    """Tell whether a model remembers its prefix as keys and values, of all tokens or of a window.
+
+    Models with a recurrent state, or with attention in chunks of fixed places, need their whole text.
+    """
+    kinds = getattr(model.config.get_text_config(), "layer_types", None) or ["full_attention"]
+    return not model._is_stateful and {*kinds} <= {"full_attention", "sliding_attention"}
+
+
+def bytes_a_token(model: PreTrainedModel) -> int:
+    """Measure what keys and values of one token take, in all layers together."""
+    one = torch.ones(1, 1, dtype=torch.long, device=model.device)
+    cache = DynamicCache()
+    hidden_states(model, one, one, cache)
+    return sum(tensor.nbytes for tensor in _tensors(cache))
+
+
+class PrefixCache:
+    """Keys and values of a batch of prefixes.
+
+    Prefixes are padded on the left and what goes on from them on the right, so that no padding lies
+    between two tokens. The cache keeps all tokens, also those that have left a sliding window: which
+    ones are attended to is the mask's business.
+
+    Parameters
+    ----------
+    model
+        Any causal language model that `can_share_prefixes`.
+    prefixes
+        Tokens of each; of like length.
+    memory
+        Bytes that the caches of the texts computed at a time, and a chunk of logits, may each take.
+    """
+
+    def __init__(self, model: PreTrainedModel, prefixes: Sequence[Tokens], memory: int) -> None:
+        self._model = model
+        self._memory = memory
+        self._cache = DynamicCache()
+        ids, self._mask = pad(prefixes, model.device, left=True)
+        if ids.shape[1]:
+            hidden_states(model, ids, self._mask, self._cache)
+
+    def log_likelihoods(self, continuations: Sequence[Continuation]) -> torch.Tensor:
+        """Score continuations.
+
+        Parameters
+        ----------
+        continuations
+            Any number for each prefix, in any order.
+
+        Returns
+        -------
+        torch.Tensor
+            The mean log-probability of the tokens wanted, ``(continuations,)``; 0 where there are none.
+        """
+        lengths = [len(one.given) + len(one.wanted) for one in continuations]
+        # Those of like length share a chunk, so that little is computed on padding.
+        order = sorted(range(len(continuations)), key=lengths.__getitem__)
+        found = torch.zeros(len(order), dtype=torch.float32, device=self._mask.device)
+        rows_at_once = self._rows_at_once(max(lengths, default=0))
+        for start in range(0, len(order), rows_at_once):
+            rows = order[start : start + rows_at_once]
+            found[rows] = self._score([continuations[i] for i in rows]).to(found.dtype)
+        return found
+
+    def _rows_at_once(self, length: int) -> int:
+        size: int = sum(tensor.nbytes for tensor in _tensors(self._cache))
+        slots = self._mask.numel()
+        # Without a prefix there is no telling what a token takes: one row at a time.
+        return max(1, self._memory * slots // (size * (self._mask.shape[1] + length))) if size else 1
+
+    def _score(self, chunk: Sequence[Continuation]) -> torch.Tensor:
+        device = self._mask.device
+        given, mask = pad([[*one.given, *one.wanted[:-1]] for one in chunk], device)
+        owners = torch.tensor([one.prefix for one in chunk], device=device)
+        whole = torch.cat([self._mask[owners], mask], dim=1)
+        cache = self._select(owners) if self._cache.layers else None
+        states = hidden_states(self._model, given, whole, cache)
+        # The state of the last token given foretells the first one wanted.
+        rows = [row for row, one in enumerate(chunk) for _ in one.wanted]
+        places = [len(one.given) - 1 + i for one in chunk for i in range(len(one.wanted))]
+        wanted = torch.tensor([t for one in chunk for t in one.wanted], dtype=torch.long, device=device)
+        found = log_probabilities(self._model, states[rows, places], wanted, self._memory)
+        counts = torch.tensor([max(1, len(one.wanted)) for one in chunk], device=device)
+        owned = torch.tensor(rows, dtype=torch.long, device=device)
+        return found.new_zeros(len(chunk)).index_add(0, owned, found) / counts
+
+    def _select(self, owners: torch.Tensor) -> DynamicCache:
+        # A copy that shares the tensors, until the next line puts selections in their place.
+        cache = copy.deepcopy(self._cache, {id(tensor): tensor for tensor in _tensors(self._cache)})
+        cache.batch_select_indices(owners)
+        return cache
+
+
+def _tensors(cache: DynamicCache) -> list[torch.Tensor]:
+    return [tensor for layer in cache.layers for tensor in (layer.keys, layer.values)]
+
+
+def pad(
+    rows: Sequence[Sequence[int]], device: torch.device, *, left: bool = False
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pad rows of tokens with zeros, on the right or on the left.
+
+    Returns
+    -------
+    tuple of torch.Tensor
+        Tokens and the mask that is 1 where they are, each ``(rows, tokens)``.
+
+    Examples
+    --------
+    >>> pad([[5, 6], [7]], torch.device("cpu"), left=True)
+    (tensor([[5, 6],
+            [0, 7]]), tensor([[1, 1],
+            [0, 1]]))
+    """
+    width = max(map(len, rows), default=0)
+    padding = [[0] * (width - len(row)) for row in rows]
+    ids = [[*space, *row] if left else [*row, *space] for row, space in zip(rows, padding, strict=True)]
+    ones = [[1] * len(row) for row in rows]
+    mask = [[*space, *row] if left else [*row, *space] for row, space in zip(ones, padding, strict=True)]
+    long = torch.long
+    return torch.tensor(ids, dtype=long, device=device), torch.tensor(mask, dtype=long, device=device)

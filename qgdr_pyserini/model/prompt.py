@@ -1,0 +1,76 @@
+"""Prompts for a question about a passage, in parts: what may be cut, and what must stay."""
+
+from __future__ import annotations
+
+import string
+from typing import NamedTuple
+
+from qgdr_pyserini.collection.corpus import Passage
+from qgdr_pyserini.model.languages import language_name
+
+FIELDS = ("title", "text", "language")
+"""What a prompt's template may name in braces."""
+
+
+class Prompt(NamedTuple):
+    """A prompt in the order in which it is read.
+
+    Parameters
+    ----------
+    passage
+        Up to the end of the passage; where a prompt is too long, the end of this part is cut off.
+    after
+        What follows in every language.
+    tail
+        What follows in one language only: its name, and the words after it.
+    """
+
+    passage: str
+    after: str = ""
+    tail: str = ""
+
+    @property
+    def text(self) -> str:
+        """The whole prompt."""
+        return "".join(self)
+
+
+def write_prompt(template: str, passage: Passage, language: str) -> Prompt:
+    """Fill in a template.
+
+    Parameters
+    ----------
+    template
+        With ``{title}``, ``{text}`` and ``{language}``.
+    passage
+        What is asked about.
+    language
+        ISO code; the template gets its English name.
+
+    Examples
+    --------
+    >>> write_prompt("{title}: {text}\\nIn {language}:", Passage("1", "Danube", "A river."), "de")
+    Prompt(passage='Danube: A river.', after='\\nIn', tail=' German:')
+    >>> write_prompt("A {language} question about {text}", Passage("1", "", "a river"), "de")
+    Prompt(passage='A German question about a river', after='', tail='')
+    """
+    values = {"title": passage.title, "text": passage.text, "language": language_name(language)}
+    ends = [template.rfind(field) + len(field) for field in ("{title}", "{text}") if field in template]
+    end = max(ends, default=0)
+    before_name, name, rest = template[end:].partition("{language}")
+    # A space belongs to the word that follows it: subwords begin with it.
+    after = before_name.rstrip(" ") if name else before_name
+    parts = template[:end], after, before_name[len(after) :] + name + rest
+    return Prompt(*(part.format(**values) for part in parts))
+
+
+def unknown_field(template: str) -> str | None:
+    """Name the first thing in a template's braces that `write_prompt` has nothing for.
+
+    Examples
+    --------
+    >>> unknown_field("{language}: {passage}"), unknown_field("{language}: {text}")
+    ('passage', None)
+    """
+    names = (name for _, name, _, _ in string.Formatter().parse(template) if name is not None)
+    return next((name for name in names if name not in FIELDS), None)

@@ -1,0 +1,176 @@
+"""Causal teachers in recipes: both losses fall, the pipeline runs, plans are made, LoRA is merged."""
+
+import importlib.util
+import json
+
+import hub_layouts
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from training_slices import EVERY_STAGE, cut
+
+from qgdr_pyserini.cli.main import main
+from qgdr_pyserini.collection.corpus import Passage
+from qgdr_pyserini.collection.tevatron import Candidate, CandidateList
+from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.model.causal_generator import CausalGenerator
+from qgdr_pyserini.model.loading import ModelSource
+from qgdr_pyserini.model.query_generator import GeneratorSettings
+from qgdr_pyserini.model.teacher import Query
+from qgdr_pyserini.model.teachers import load_teacher
+from qgdr_pyserini.train.generation_stage import query_writings, train_writer
+from qgdr_pyserini.train.low_rank import LoraSettings, add_low_rank
+from qgdr_pyserini.train.model_size import source_size
+from qgdr_pyserini.train.parts import read_parts
+from qgdr_pyserini.train.ranking_stage import train_ranker
+from qgdr_pyserini.train.recipe_settings import TeacherRecipe
+from qgdr_pyserini.train.stages import Done
+from qgdr_pyserini.train.teacher_stage_settings import RankingSettings, TextSettings
+from qgdr_pyserini.train.teacher_stages import TeacherAt, load_for_scoring, scoring_values
+
+RIVERS = ["Danube", "Rhine", "Elbe", "Volga"]
+QUESTIONS = {"de": "Wo entspringt {}?", "en": "Where does the {} rise?"}
+PASSAGES = [
+    Passage(river, river, f"The {river} rises in the hills and flows to the sea.") for river in RIVERS
+]
+ROWS = [
+    CandidateList(
+        f"{river.docid}-{lang}",
+        question.format(river.title),
+        (Candidate(river),),
+        tuple(Candidate(other) for other in PASSAGES if other is not river),
+        lang,
+    )
+    for river in PASSAGES
+    for lang, question in QUESTIONS.items()
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return hub_layouts.causal(tmp_path_factory.mktemp("hub") / "qwen2")
+
+
+@pytest.fixture
+def generator(folder):
+    return CausalGenerator.load(ModelSource(checkpoint=str(folder)))
+
+
+def test_both_losses_fall(generator, tmp_path):
+    text = TextSettings(steps=20, batch_size=8, learning_rate=5e-3)
+    log = train_writer(generator, query_writings(ROWS, generator), text, 0, tmp_path / "write", "writing")
+    assert log[-1]["loss"] < 0.7 * log[0]["loss"]
+    ranking = RankingSettings(steps=20, batch_size=4, candidates=4, learning_rate=5e-3, temperature=0.1)
+    log = train_ranker(generator, ROWS, ranking, 0, tmp_path / "rank")
+    assert np.mean([row["loss"] for row in log[-3:]]) < 0.8 * log[0]["loss"]
+
+
+@pytest.mark.parametrize("kind", ["qwen2", "gpt2"])
+def test_low_rank_additions_are_trained_alone_and_merged(folder, kind, tmp_path):
+    pytest.importorskip("peft")
+    checkpoint = folder if kind == "qwen2" else hub_layouts.causal(tmp_path / kind, kind)
+    generator = CausalGenerator.load(ModelSource(checkpoint=str(checkpoint)))
+    before = {name: weight.clone() for name, weight in generator.model.state_dict().items()}
+    queries, passages = [Query(row.query, row.lang) for row in ROWS[:2]], PASSAGES[:2]
+    untrained = generator.score(queries, passages)
+    merge = add_low_rank(generator.model, LoraSettings(rank=4, alpha=8.0), seed=1)
+    np.testing.assert_allclose(generator.score(queries, passages), untrained, rtol=0, atol=1e-5)
+    trained = [name for name, weight in generator.named_parameters() if weight.requires_grad]
+    assert trained
+    assert all("lora_" in name for name in trained)
+    text = TextSettings(steps=10, batch_size=8, learning_rate=1e-2)
+    log = train_writer(generator, query_writings(ROWS, generator), text, 0, tmp_path / "write", "writing")
+    assert log[-1]["loss"] < log[0]["loss"] - 0.05
+    scores = generator.score(queries, passages)
+    merge()
+    after = generator.model.state_dict()
+    assert after.keys() == before.keys()
+    assert any(not after[name].equal(before[name]) for name in before)
+    generator.save_pretrained(tmp_path / "saved")
+    loaded = load_teacher(str(tmp_path / "saved"))
+    np.testing.assert_allclose(loaded.score(queries, passages), scores, rtol=0, atol=1e-4)
+    with pytest.raises(QgdrError, match="the teacher has no layer nowhere"):
+        add_low_rank(loaded.model, LoraSettings(target_modules=["nowhere"]), seed=1)
+
+
+def test_without_peft_a_recipe_with_low_rank_additions_is_one_line(recipe, tmp_path, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "peft" else find(name))
+    recipe.write_text(recipe.read_text() + "\n[teacher.lora]\nrank = 4\n")
+    arguments = ["train", str(recipe), "--data", str(tmp_path), "--output", str(tmp_path / "run")]
+    result = CliRunner().invoke(main, arguments)
+    assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
+    assert "pip install peft" in result.stderr
+    assert CliRunner().invoke(main, ["train", str(recipe), "--dry-run"]).exit_code == 0
+
+
+TEACHER = """
+[teacher.source.configuration]
+model_type = "llama"
+hidden_size = 32
+intermediate_size = 48
+num_hidden_layers = 1
+num_attention_heads = 4
+num_key_value_heads = 2
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    """Every stage of the method, with a Llama of the student's vocabulary for a teacher."""
+    head, _, rest = EVERY_STAGE.partition("[teacher.source.configuration]")
+    text = head + TEACHER + "\n[teacher.generator]" + rest.partition("[teacher.generator]")[2]
+    text = text.replace("iterations = 2", "iterations = 1")
+    path = tmp_path / "recipe.toml"
+    path.write_text(text)
+    return path
+
+
+def test_a_recipe_with_a_causal_teacher_is_planned_and_run(recipe, shared_data, tmp_path):
+    planned = CliRunner().invoke(main, ["train", str(recipe), "--dry-run"])
+    assert planned.exit_code == 0, planned.output
+    assert "| teacher-ranking " in planned.output
+    data = cut(shared_data / "train", tmp_path / "train")
+    run = tmp_path / "run"
+    done = CliRunner().invoke(main, ["train", str(recipe), "--data", str(data), "--output", str(run)])
+    assert done.exit_code == 0, done.output
+    assert isinstance(load_teacher(str(run / "teacher-ranking" / "model")), CausalGenerator)
+    scored = list(read_parts(run / "1-score"))
+    assert all(np.isfinite(item.score) for row in scored for item in row.candidates)
+    record = json.loads((run / "encoder" / "training.json").read_text())["stages"]
+    assert record["1-distil"]["generated"] == record["1-generate"]["queries"] > 0
+
+
+def test_an_untrained_teacher_scores_with_what_the_recipe_says_else_with_what_was_saved(generator, tmp_path):
+    generator.settings = GeneratorSettings(prompt="Saved: {text}")
+    generator.save_pretrained(tmp_path / "saved")
+    source = ModelSource(checkpoint=str(tmp_path / "saved"))
+    at = TeacherAt(source, Done("student", tmp_path, "x", {}))
+    silent = TeacherRecipe(kind="query-generator", source=source)
+    said = TeacherRecipe(
+        kind="query-generator", source=source, generator=GeneratorSettings(prompt="{language}: {text}")
+    )
+    assert load_for_scoring(at, silent).settings.prompt == "Saved: {text}"
+    assert load_for_scoring(at, said).settings.prompt == "{language}: {text}"
+    # A stage that scores is made anew for another prompt, unless the teacher's own stages tell.
+    assert scoring_values(at, silent) != scoring_values(at, said)
+    trained = at._replace(trained=True)
+    assert scoring_values(trained, silent) == scoring_values(trained, said)
+    wrong = TeacherRecipe(kind="cross-encoder", source=source)
+    with pytest.raises(QgdrError, match="has no trained head"):
+        load_for_scoring(at, wrong)
+
+
+def test_decoders_are_sized_with_and_without_a_head_of_their_own(folder):
+    tied = source_size(ModelSource(checkpoint=str(folder)), 0)
+    model = CausalGenerator.load(ModelSource(checkpoint=str(folder))).model
+    assert tied is not None
+    assert tied.parameters == sum(weight.numel() for weight in model.parameters())
+    values = {"model_type": "llama", **hub_layouts.LLAMA_LIKE}
+    own = source_size(ModelSource(configuration=values, tokenizer=str(folder)), 405)
+    other = CausalGenerator.load(
+        ModelSource(configuration=values | {"vocab_size": 405}, tokenizer=str(folder))
+    )
+    assert own is not None
+    assert own.parameters == sum(weight.numel() for weight in other.model.parameters())
+    assert not own.two_ends

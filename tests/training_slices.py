@@ -98,6 +98,8 @@ save_steps = 2
 languages = ["de", "ru"]
 languages_per_query = 1
 
+[combination]
+
 [distillation]
 steps = 6
 batch_size = 8

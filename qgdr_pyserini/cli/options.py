@@ -30,7 +30,7 @@ teacher_option = click.option(
     "--teacher",
     required=True,
     metavar="NAME|PATH",
-    help="A seq2seq model (query generator), or a sequence classifier (cross-encoder).",
+    help="A seq2seq model (query generator), a sequence classifier (cross-encoder), or one of our encoders.",
 )
 
 

@@ -117,7 +117,7 @@ By `qgdr train {recipe.name}`, seed {recipe.seed}; every setting is in `recipe.t
 | data | rows | source | licence |
 |---|---|---|---|
 {_data_table(training.data)}
-{_teacher_table(training.stages)}{_held_out_section(training)}"""
+{_teacher_table(training.stages)}{_combination_table(training.stages)}{_held_out_section(training)}"""
 
 
 def _model(training: Training) -> str:
@@ -160,6 +160,8 @@ def _summary(record: dict[str, Any]) -> str:
     if "teacher" in record:
         accuracy = f"{record['teacher'].get('all', 0):.3f}, student {record['student'].get('all', 0):.3f}"
         parts.append(f"held-out positive put first among {record['candidates']}: teacher {accuracy}")
+    if "weights" in record:
+        parts.append(f"weights: {', '.join(f'{k} {v:.4g}' for k, v in record['weights'].items())}")
     if "checkpoint" in record:
         parts.append(f"`{record['checkpoint']}`")
     return "; ".join(parts)
@@ -201,6 +203,34 @@ the student retrieved ({record["queries"]:,} queries).
 |---|---|---|
 {rows}
 """
+
+
+def _combination_table(stages: Sequence[Done]) -> str:
+    weighed = [stage.record for stage in stages if "first" in stage.record]
+    if not weighed:
+        return ""
+    record = weighed[-1]
+    names = list(record["first"])
+    rows = "\n".join(
+        f"| {lang} | {' | '.join(_pair_of(record, name, lang) for name in names)} |"
+        for lang in record["first"][names[0]]
+    )
+    weights = ", ".join(f"{name} {weight:.4g}" for name, weight in record["weights"].items())
+    return f"""
+## Scores added up
+
+The teacher is a weighted sum of scores ({weights}). How often each puts the positive of a held-out
+query first, and the negative log-likelihood of the positive, each score alone at its best scale
+({record["questions"]:,} queries, the same that fitted weights were fitted to).
+
+| language | {" | ".join(names)} |
+|---{"|---" * len(names)}|
+{rows}
+"""
+
+
+def _pair_of(record: dict[str, Any], name: str, lang: str) -> str:
+    return f"{record['first'][name][lang]:.3f}, {record['negative_log_likelihood'][name][lang]:.3f}"
 
 
 def _held_out_section(training: Training) -> str:

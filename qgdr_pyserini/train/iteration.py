@@ -10,29 +10,35 @@ from typing import Any
 from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.collection.tevatron import CandidateList, write_candidates
 from qgdr_pyserini.model.dual_encoder import DualEncoder
+from qgdr_pyserini.model.dual_encoder_teacher import DualEncoderTeacher
 from qgdr_pyserini.model.query_generator import QueryGenerator
 from qgdr_pyserini.train.code_switching import CodeSwitcher
+from qgdr_pyserini.train.combination_stage import CHECKED, Combiner
 from qgdr_pyserini.train.distillation_data import Replay, Switch
 from qgdr_pyserini.train.distillation_settings import DistillationSettings
 from qgdr_pyserini.train.distillation_stage import distil
-from qgdr_pyserini.train.measuring import recall_by_language, reranking_accuracy, score_with_student
+from qgdr_pyserini.train.known_scores import read_scores, write_scores
+from qgdr_pyserini.train.measuring import recall_by_language, reranking_accuracy
 from qgdr_pyserini.train.mining import retrieve
 from qgdr_pyserini.train.negatives import Ranking, drop_likely_positives, mine_negatives
 from qgdr_pyserini.train.pairs import pair_sources
-from qgdr_pyserini.train.parts import write_parts
+from qgdr_pyserini.train.parts import read_parts, write_parts
 from qgdr_pyserini.train.recipe_settings import Recipe
 from qgdr_pyserini.train.stage_rows import MINED, read_rows
 from qgdr_pyserini.train.stages import Done, Stages
 from qgdr_pyserini.train.steps import generate_rows, score_rows
 from qgdr_pyserini.train.teacher_stages import TeacherAt, load_for_scoring, save_model
 from qgdr_pyserini.train.training import computing_in, processes
-from qgdr_pyserini.train.training_data import Corpus, TrainingData
+from qgdr_pyserini.train.training_data import Corpus, TrainingData, digest_files
 
 Ranker = Callable[[Sequence[CandidateList], Corpus, int, Path], tuple[Ranking, Mapping[str, Passage]]]
 """Ranks a corpus for queries, to a depth, with a folder to work in: docids by query id, and the passages."""
 
 CUTOFF = 10
 """Of the recall on held-out queries."""
+
+SCORES = "scores.tsv.gz"
+"""File of a stage that scores: its scores without the texts."""
 
 # Held-out queries that a teacher is checked on.
 _CHECKED = 400
@@ -78,11 +84,15 @@ class Iteration:
         candidates = self.take(mined) if mined else self.mine(student, given=alone)
         if teacher is None:
             return self.train_student("distil", settings, student, candidates, last=last)
-        if self._data.held_out:
-            self.check_teacher(student, teacher)
-        scored, generated = self.score("score", candidates, teacher), None
+        checked = self.check_teacher(student, teacher) if self._data.held_out else None
+        files = [Path(file) for file in recipe.teacher.known_scores] if recipe.teacher else []
+        scored, generated = self.score("score", candidates, teacher, files), None
         if recipe.aligns:
             generated = self.score("score-generated", self.generate(candidates, teacher), teacher)
+        if recipe.combination:
+            combiner = Combiner(self._prefix, recipe, student, checked, self._stages)
+            scored = combiner.combine("combine", scored)
+            generated = combiner.combine("combine-generated", generated) if generated else None
         return self.train_student("distil", settings, student, scored, generated, last=last)
 
     def mine(self, student: Done, ranker: Ranker | None = None, *, given: bool = False) -> Done:
@@ -135,28 +145,40 @@ class Iteration:
             mined = mine_negatives(rows, *ranking, recipe.negatives)
             assert recipe.teacher is not None
             model = load_for_scoring(teacher, recipe.teacher)
-            encoder = _load(student.model)
+            encoder = DualEncoderTeacher(_load(student.model), precision=recipe.negatives.precision)
+            scored = {"teacher": score_rows(mined, model), "student": score_rows(mined, encoder)}
+            for name, found in scored.items():
+                _write(folder, found, CHECKED.format(name))
             return {
                 "queries": len(rows),
                 "candidates": recipe.negatives.negatives + 1,
-                "teacher": reranking_accuracy(score_rows(mined, model)),
-                "student": reranking_accuracy(score_with_student(encoder, mined)),
+                **{name: reranking_accuracy(found) for name, found in scored.items()},
             }
 
-        values = {"pool": recipe.data.pool, **recipe.negatives.model_dump()}
+        # The rows themselves are kept, which they were not always.
+        values = {"pool": recipe.data.pool, "kept": True, **recipe.negatives.model_dump()}
         return self._stages.run(f"{self._prefix}check-teacher", values, [student, teacher.stage], work)
 
-    def score(self, name: str, candidates: Done, teacher: TeacherAt) -> Done:
-        """Let the teacher score all candidates."""
+    def score(self, name: str, candidates: Done, teacher: TeacherAt, files: Sequence[Path] = ()) -> Done:
+        """Let the teacher score all candidates; ``files`` hold scores that it has given already."""
         settings = self._recipe.teacher
         assert settings is not None
+        known = {pair: score for file in files for pair, score in read_scores(file).items()}
 
         def work(folder: Path) -> dict[str, Any]:
             rows = read_rows(candidates)
             model = load_for_scoring(teacher, settings)
-            return {"queries": write_parts(folder, rows, lambda _, part: score_rows(part, model))}
+
+            def score(_: int, part: Sequence[CandidateList]) -> list[CandidateList]:
+                return score_rows(part, model, known=known)
+
+            count = write_parts(folder, rows, score)
+            if processes().is_main_process:
+                write_scores(folder / SCORES, read_parts(folder))
+            return {"queries": count}
 
         options = settings.model_dump(include={"precision", "batch_size"})
+        options |= {"known": digest_files(files)} if files else {}
         return self._stages.run(f"{self._prefix}{name}", options, [candidates, teacher.stage], work)
 
     def generate(self, mined: Done, teacher: TeacherAt) -> Done:
@@ -276,9 +298,9 @@ def _load(student: Path) -> DualEncoder:
     return DualEncoder.from_pretrained(student, str(processes().device))
 
 
-def _write(folder: Path, rows: Sequence[CandidateList]) -> int:
+def _write(folder: Path, rows: Sequence[CandidateList], name: str = MINED) -> int:
     state = processes()
     if state.is_main_process:
-        write_candidates(folder / MINED, rows)
+        write_candidates(folder / name, rows)
     state.wait_for_everyone()
     return len(rows)

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
+from qgdr_pyserini.train.combination_settings import CombinationSettings
 from qgdr_pyserini.train.distillation_settings import DistillationSettings
 from qgdr_pyserini.train.model_size import ModelSize, checkpoint_size, source_size
 from qgdr_pyserini.train.pair_settings import PairSettings
@@ -150,7 +151,16 @@ class _Plan:
                 count = self._queries * asked * recipe.generation.n
                 yield self._generate(f"{prefix}generate", count)
                 yield self._score(f"{prefix}score-generated", count * (recipe.negatives.negatives + 1))
+            if recipe.combination:
+                yield from self._combine(prefix, recipe.combination)
         yield self._train_student(f"{prefix}distil", settings)
+
+    def _combine(self, prefix: str, settings: CombinationSettings) -> Iterator[Line]:
+        how = "given" if settings.weights else "fitted to held-out queries"
+        yield Line(f"{prefix}weigh", f"weights of {', '.join(settings.scores)}: {how}")
+        yield Line(f"{prefix}combine", "their sum; the student encodes all candidates")
+        if self._recipe.aligns:
+            yield Line(f"{prefix}combine-generated", "the same")
 
     def _mine(self, stage: str, how: str) -> Line:
         recipe = self._recipe

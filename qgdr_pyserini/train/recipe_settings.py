@@ -11,6 +11,7 @@ from qgdr_pyserini.model.loading import ModelSource
 from qgdr_pyserini.model.precision import Precision
 from qgdr_pyserini.model.query_generator import GeneratorSettings
 from qgdr_pyserini.settings import Settings
+from qgdr_pyserini.train.combination_settings import CombinationSettings
 from qgdr_pyserini.train.distillation_settings import DistillationSettings, WarmupSettings
 from qgdr_pyserini.train.embedding_start_settings import EmbeddingStartSettings
 from qgdr_pyserini.train.generation_settings import GenerationSettings
@@ -155,6 +156,9 @@ class TeacherRecipe(Settings):
         Training to write queries, by the generation loss.
     ranking
         Training to tell positives from hard negatives, by the contrastive loss.
+    known_scores
+        Files of scores that this teacher has given already, of ``N-score`` or ``qgdr score
+        --scores-output``; only the rest is computed.
     precision, batch_size
         While scoring and generating: of the model, and passages or pairs at a time.
     seed
@@ -171,6 +175,7 @@ class TeacherRecipe(Settings):
     translation: TextSettings | None = None
     generation: TextSettings | None = None
     ranking: RankingSettings | None = None
+    known_scores: list[str] = Field(default_factory=list)
     precision: Precision = "fp32"
     batch_size: int = Field(default=32, ge=1)
     seed: int | None = None
@@ -235,7 +240,7 @@ class Recipe(Settings):
         Precision of the weights on disk; ``fp8`` is for matrices, the rest is kept in fp32.
     data, vocabulary, student, pairs, embedding_start, translation, pretraining, warmup, teacher, negatives
         Groups of settings.
-    generation, distillation, glossary
+    generation, combination, distillation, glossary
         Further groups.
     """
 
@@ -257,6 +262,7 @@ class Recipe(Settings):
     teacher: TeacherRecipe | None = None
     negatives: MiningSettings = MiningSettings()
     generation: GenerationSettings = GenerationSettings()
+    combination: CombinationSettings | None = None
     distillation: DistillationSettings | None = None
     glossary: GlossarySettings | None = None
 
@@ -332,6 +338,14 @@ def _contradictions(recipe: Recipe) -> list[tuple[bool, str]]:
             "'glossary' needs data of format 'training-set'",
         ),
         (taught and teacher is None, "distillation with 'kd' or 'alpha' above 0 needs 'teacher'"),
+        (
+            recipe.combination is not None and teacher is None,
+            "'combination' needs 'teacher', whose score is one of those added up",
+        ),
+        (
+            recipe.combination is not None and not recipe.combination.weights and not recipe.holdout,
+            "'combination' needs 'weights', or a 'holdout' above 0 to fit them to",
+        ),
         (
             warmup is not None and (warmup.kd > 0 or warmup.alpha > 0),
             "warmup has no teacher yet; set its 'kd' and 'alpha' to 0",

@@ -70,6 +70,7 @@ def _record(training: Training) -> dict[str, Any]:
             "digest": training.data.digest,
             "queries": dict(sorted(Counter(row.lang for row in training.data.rows).items())),
             "distilled": len(training.data.distilled),
+            "unlabelled": len(training.data.unlabelled),
             "sources": training.data.sources,
         },
         "held_out": {f"recall@{training.cutoff}": training.recall, "queries": _held_out(training)},
@@ -172,7 +173,10 @@ _COUNTS = {"queries": "queries", "generated": "generated queries", "subwords": "
 
 def _queries(training: Training) -> str:
     count, distilled = len(training.data.rows), len(training.data.distilled)
-    return f"Queries learned from: {count:,} in warm-up and teacher, {distilled:,} in the iterations."
+    unlabelled = len(training.data.unlabelled)
+    without = f", {unlabelled:,} of them without a passage" if unlabelled else ""
+    iterations = f"{distilled:,} in the iterations{without}"
+    return f"Queries learned from: {count:,} in warm-up and teacher, {iterations}."
 
 
 def _data_table(data: TrainingData) -> str:

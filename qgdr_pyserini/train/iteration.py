@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from qgdr_pyserini.train.steps import generate_rows, score_rows
 from qgdr_pyserini.train.teacher_stages import TeacherAt, load_for_scoring, save_model
 from qgdr_pyserini.train.training import computing_in, processes
 from qgdr_pyserini.train.training_data import Corpus, TrainingData, digest_files
+from qgdr_pyserini.train.twins import Twins, find_twins
 
 Ranker = Callable[[Sequence[CandidateList], Corpus, int, Path], tuple[Ranking, Mapping[str, Passage]]]
 """Ranks a corpus for queries, to a depth, with a folder to work in: docids by query id, and the passages."""
@@ -118,11 +120,26 @@ class Iteration:
                 found = ranker(rows, corpus, settings.depth, folder)
             else:
                 with computing_in(settings.precision):
-                    found = _retrieve(student.model, rows, corpus, settings.depth, folder)
+                    found = _retrieve(student.model, self._searched(rows), corpus, settings.depth, folder)
             return {"queries": _write(folder, mine_negatives(rows, *found, settings))}
 
+        unlabelled = sum(not row.positives for row in rows)
         values = {"queries": len(rows), "given": given, **settings.model_dump()}
+        values |= {"unlabelled": unlabelled} if unlabelled else {}
         return self._stages.run(f"{self._prefix}mine", values, [student, self._data.digest], work)
+
+    def _searched(self, rows: Sequence[CandidateList]) -> list[CandidateList]:
+        """Ask questions without a passage in English, which retrieves best, where it is known."""
+        if all(row.positives for row in rows):
+            return list(rows)
+        return [
+            row if row.positives else dataclasses.replace(row, query=self._twins.english(row) or row.query)
+            for row in rows
+        ]
+
+    @functools.cached_property
+    def _twins(self) -> Twins:
+        return find_twins(self._data)
 
     def take(self, mined: Done) -> Done:
         """Take the iteration's queries from all those that its student has mined for already."""

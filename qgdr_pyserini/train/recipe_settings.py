@@ -42,6 +42,9 @@ class DataSettings(Settings):
     distilled_per_language
         As many of them are mined for, scored and distilled in the iterations; 0 takes all. Warm-up and
         teacher learn from the others, too.
+    unlabelled_per_language
+        For ``training-set``: so many translated questions without a passage, in English and in each other
+        language, are distilled too. Their candidates are what the student retrieves with the English.
     pool
         Held-out queries are searched in their own passages and so many others, the first by a digest
         of their ids; 0 takes all. Without a GPU, encoding them all takes minutes each time.
@@ -53,6 +56,7 @@ class DataSettings(Settings):
     language: str = "en"
     limit_per_language: int = Field(default=0, ge=0)
     distilled_per_language: int = Field(default=0, ge=0)
+    unlabelled_per_language: int = Field(default=0, ge=0)
     pool: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
@@ -281,7 +285,9 @@ class Recipe(Settings):
     @property
     def mines_once(self) -> bool:
         """Whether those negatives are also the first iteration's: its student has mined them."""
-        return self.mines_first and self.warmup is None and self.negatives.first == "student"
+        first = self.mines_first and self.warmup is None and self.negatives.first == "student"
+        # Questions without a passage are not among those mined first.
+        return first and not self.data.unlabelled_per_language
 
     @property
     def aligns(self) -> bool:
@@ -336,6 +342,10 @@ def _contradictions(recipe: Recipe) -> list[tuple[bool, str]]:
         (
             recipe.glossary is not None and not training_set,
             "'glossary' needs data of format 'training-set'",
+        ),
+        (
+            bool(recipe.data.unlabelled_per_language) and not (taught and training_set),
+            "'data.unlabelled_per_language' needs data of format 'training-set', and 'kd' or 'alpha' above 0",
         ),
         (taught and teacher is None, "distillation with 'kd' or 'alpha' above 0 needs 'teacher'"),
         (

@@ -25,6 +25,11 @@ def _files(command: Command) -> Command:
     "--language", default="en", show_default=True, metavar="CODE", help="Of queries without a 'lang'."
 )
 @click.option(
+    "--translations",
+    metavar="FILE",
+    help="Questions that the teacher reads in English: language, question and English, by tabs.",
+)
+@click.option(
     "--known",
     metavar="FILE",
     help="Scores kept by --scores-output: only the rest is computed.",
@@ -36,6 +41,7 @@ def score(
     input_file: str,
     output_file: str,
     language: str,
+    translations: str | None,
     known: str | None,
     scores_output: str | None,
     device: str,
@@ -60,7 +66,10 @@ def score(
     kept = read_scores(known) if known else {}
     model = load_scorer(teacher, device=device, precision=precision, batch_size=batch_size)
     with progress("queries") as advance:
-        count = score_file(input_file, output_file, model, language=language, known=kept, advance=advance)
+        count = score_file(
+            input_file, output_file, model,
+            language=language, translations=translations, known=kept, advance=advance,
+        )  # fmt: skip
     if scores_output:
         write_scores(scores_output, read_candidates(output_file))
     click.echo(f"{count:,} queries scored: {output_file}")

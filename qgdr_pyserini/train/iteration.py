@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from qgdr_pyserini.train.mining import retrieve
 from qgdr_pyserini.train.negatives import Ranking, drop_likely_positives, mine_negatives
 from qgdr_pyserini.train.pairs import pair_sources
 from qgdr_pyserini.train.parts import read_parts, write_parts
+from qgdr_pyserini.train.reading import Reading
 from qgdr_pyserini.train.recipe_settings import Recipe
 from qgdr_pyserini.train.stage_rows import MINED, read_rows
 from qgdr_pyserini.train.stages import Done, Stages
@@ -31,7 +31,6 @@ from qgdr_pyserini.train.steps import generate_rows, score_rows
 from qgdr_pyserini.train.teacher_stages import TeacherAt, load_for_scoring, save_model
 from qgdr_pyserini.train.training import computing_in, processes
 from qgdr_pyserini.train.training_data import Corpus, TrainingData, digest_files
-from qgdr_pyserini.train.twins import Twins, find_twins
 
 Ranker = Callable[[Sequence[CandidateList], Corpus, int, Path], tuple[Ranking, Mapping[str, Passage]]]
 """Ranks a corpus for queries, to a depth, with a folder to work in: docids by query id, and the passages."""
@@ -60,6 +59,7 @@ class Iteration:
     def __init__(self, number: int, recipe: Recipe, data: TrainingData, stages: Stages) -> None:
         self._number, self._prefix = number, f"{number}-"
         self._recipe, self._data, self._stages = recipe, data, stages
+        self._reading = Reading(data, recipe.teacher)
 
     def run(self, student: Done, teacher: TeacherAt | None, mined: Done | None) -> Done:
         """Go through the iteration that ``distillation`` describes.
@@ -133,13 +133,11 @@ class Iteration:
         if all(row.positives for row in rows):
             return list(rows)
         return [
-            row if row.positives else dataclasses.replace(row, query=self._twins.english(row) or row.query)
+            row
+            if row.positives
+            else dataclasses.replace(row, query=self._reading.twins.english(row) or row.query)
             for row in rows
         ]
-
-    @functools.cached_property
-    def _twins(self) -> Twins:
-        return find_twins(self._data)
 
     def take(self, mined: Done) -> Done:
         """Take the iteration's queries from all those that its student has mined for already."""
@@ -163,7 +161,10 @@ class Iteration:
             assert recipe.teacher is not None
             model = load_for_scoring(teacher, recipe.teacher)
             encoder = DualEncoderTeacher(_load(student.model), precision=recipe.negatives.precision)
-            scored = {"teacher": score_rows(mined, model), "student": score_rows(mined, encoder)}
+            scored = {
+                "teacher": score_rows(mined, model, self._reading),
+                "student": score_rows(mined, encoder),
+            }
             for name, found in scored.items():
                 _write(folder, found, CHECKED.format(name))
             return {
@@ -173,7 +174,12 @@ class Iteration:
             }
 
         # The rows themselves are kept, which they were not always.
-        values = {"pool": recipe.data.pool, "kept": True, **recipe.negatives.model_dump()}
+        values = {
+            "pool": recipe.data.pool,
+            "kept": True,
+            **recipe.negatives.model_dump(),
+            **self._reading.values,
+        }
         return self._stages.run(f"{self._prefix}check-teacher", values, [student, teacher.stage], work)
 
     def score(self, name: str, candidates: Done, teacher: TeacherAt, files: Sequence[Path] = ()) -> Done:
@@ -183,18 +189,18 @@ class Iteration:
         known = {pair: score for file in files for pair, score in read_scores(file).items()}
 
         def work(folder: Path) -> dict[str, Any]:
-            rows = read_rows(candidates)
+            rows = self._reading.together(read_rows(candidates))
             model = load_for_scoring(teacher, settings)
 
             def score(_: int, part: Sequence[CandidateList]) -> list[CandidateList]:
-                return score_rows(part, model, known=known)
+                return score_rows(part, model, self._reading, known)
 
             count = write_parts(folder, rows, score)
             if processes().is_main_process:
                 write_scores(folder / SCORES, read_parts(folder))
-            return {"queries": count}
+            return {"queries": count, **self._reading.counts(rows)}
 
-        options = settings.model_dump(include={"precision", "batch_size"})
+        options = settings.model_dump(include={"precision", "batch_size"}) | self._reading.values
         options |= {"known": digest_files(files)} if files else {}
         return self._stages.run(f"{self._prefix}{name}", options, [candidates, teacher.stage], work)
 

@@ -160,6 +160,11 @@ class TeacherRecipe(Settings):
         Training to write queries, by the generation loss.
     ranking
         Training to tell positives from hard negatives, by the contrastive loss.
+    reads
+        ``english``: where a question has an English twin, this is what is scored, and the foreign question
+        is taught by it; see `qgdr_pyserini.train.twins`.
+    translations
+        File of further English twins, language, question and English a line.
     known_scores
         Files of scores that this teacher has given already, of ``N-score`` or ``qgdr score
         --scores-output``; only the rest is computed.
@@ -179,6 +184,8 @@ class TeacherRecipe(Settings):
     translation: TextSettings | None = None
     generation: TextSettings | None = None
     ranking: RankingSettings | None = None
+    reads: Literal["original", "english"] = "original"
+    translations: str = ""
     known_scores: list[str] = Field(default_factory=list)
     precision: Precision = "fp32"
     batch_size: int = Field(default=32, ge=1)
@@ -188,6 +195,8 @@ class TeacherRecipe(Settings):
     def _stages_fit(self) -> Self:
         if self.kind == "cross-encoder" and (self.translation or self.generation):
             raise ValueError("a cross-encoder writes no text; take 'translation' and 'generation' out")
+        if self.translations and self.reads != "english":
+            raise ValueError("'translations' is for a teacher that reads English; set reads = 'english'")
         return self
 
 

@@ -21,6 +21,7 @@ from qgdr_pyserini.train.generation_settings import GenerationSettings
 from qgdr_pyserini.train.known_scores import NOTHING_KNOWN, KnownScores
 from qgdr_pyserini.train.mining import retrieve
 from qgdr_pyserini.train.negatives import NegativeSettings, mine_negatives, read_ranking
+from qgdr_pyserini.train.twins import Twins, read_translations, reading_english
 
 AnyPath = str | os.PathLike[str]
 Advance = Callable[[int], object]
@@ -35,6 +36,7 @@ def score_file(
     teacher: Teacher,
     *,
     language: str = "en",
+    translations: AnyPath | None = None,
     known: KnownScores = NOTHING_KNOWN,
     advance: Advance = id,
 ) -> int:
@@ -48,6 +50,8 @@ def score_file(
         What scores.
     language
         Of queries whose row does not say.
+    translations
+        Questions that are read in English, as `qgdr_pyserini.train.twins.read_translations` takes them.
     known
         Scores that this teacher need not compute.
     advance
@@ -59,9 +63,11 @@ def score_file(
         Number of queries.
     """
 
-    def ask(row: CandidateList) -> Query:
+    def as_given(row: CandidateList) -> Query:
         return Query(row.query, row.lang or language)
 
+    twins = Twins([], read_translations(translations)) if translations else None
+    ask = reading_english(twins, as_given) if twins else as_given
     rows = _in_blocks(source, lambda block: score_rows(block, teacher, ask, known), advance)
     return write_candidates(target, rows)
 

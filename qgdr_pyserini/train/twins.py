@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from qgdr_pyserini.collection.tevatron import CandidateList
 from qgdr_pyserini.errors import InputError
 from qgdr_pyserini.files import read_lines
+from qgdr_pyserini.model.teacher import Query
 from qgdr_pyserini.train.training_data import TrainingData
 
 ENGLISH = "en"
@@ -86,7 +87,27 @@ class Twins:
         return self._parallel.get((_name(row.query_id, row.lang), row.positives[0].passage.docid), {})
 
 
-def find_twins(data: TrainingData, file: str | os.PathLike[str] | None = None) -> Twins:
+def reading_english(
+    twins: Twins, otherwise: Callable[[CandidateList], Query]
+) -> Callable[[CandidateList], Query]:
+    """Let a teacher read English twins (Translate-Distill, Yang et al. 2024), which it often judges best.
+
+    Parameters
+    ----------
+    twins
+        Those that are known.
+    otherwise
+        What is read of a question without one.
+    """
+
+    def ask(row: CandidateList) -> Query:
+        english = twins.english(row)
+        return Query(english, ENGLISH) if english else otherwise(row)
+
+    return ask
+
+
+def find_twins(data: TrainingData, files: Iterable[str | os.PathLike[str]] = ()) -> Twins:
     """Collect the twins that a run's data has, whatever part of its queries is learned from.
 
     Parameters
@@ -94,16 +115,16 @@ def find_twins(data: TrainingData, file: str | os.PathLike[str] | None = None) -
     data
         Parallel questions have ids that differ in the language at the end alone (``…-en``, ``…-da``; an
         English one may have none); translations come from a training set's translated questions.
-    file
-        Further translations: ``lang<TAB>question<TAB>English`` a line.
+    files
+        Further translations; see `read_translations`.
 
     Raises
     ------
     InputError
-        If a line of the file has other columns.
+        If a line of a file has other columns.
     """
     translated = [Translated(*row[:3]) for row in data.pairs.questions] if data.pairs else []
-    return Twins(_asked(data), [*translated, *(_read(file) if file else ())])
+    return Twins(_asked(data), [*translated, *(row for file in files for row in read_translations(file))])
 
 
 def _asked(data: TrainingData) -> Iterator[Asked]:
@@ -125,7 +146,8 @@ def _name(query_id: str, lang: str) -> str:
     return re.sub(rf"-{re.escape(lang)}(_\w+)?$", "", query_id) if lang else query_id
 
 
-def _read(path: str | os.PathLike[str]) -> Iterator[Translated]:
+def read_translations(path: str | os.PathLike[str]) -> Iterator[Translated]:
+    """Read ``lang<TAB>question<TAB>English``, a line each; `InputError` where a line is something else."""
     for number, line in read_lines(path):
         columns = line.split("\t")
         if len(columns) != 3 or not all(columns):

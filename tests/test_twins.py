@@ -8,14 +8,19 @@ import pytest
 from click.testing import CliRunner
 from test_combination import PASSAGES, Counting
 from test_teacher_only import BASE, KINDS, data  # noqa: F401
+from test_unlabelled import folder  # noqa: F401
 
 from qgdr_pyserini.cli.main import main
 from qgdr_pyserini.collection.tevatron import Candidate, CandidateList, read_candidates, write_candidates
 from qgdr_pyserini.errors import InputError
 from qgdr_pyserini.model.teachers import load_teacher
+from qgdr_pyserini.train.distillation_data import align
+from qgdr_pyserini.train.generation_settings import GenerationSettings
+from qgdr_pyserini.train.losses.agreement import AgreementSettings
 from qgdr_pyserini.train.recipe_settings import DataSettings, TeacherRecipe
 from qgdr_pyserini.train.steps import as_it_is, score_file, score_rows
 from qgdr_pyserini.train.training_data import read_training_data
+from qgdr_pyserini.train.twin_rows import twin_rows
 from qgdr_pyserini.train.twins import Asked, Translated, Twins, find_twins, read_translations, reading_english
 
 
@@ -110,3 +115,76 @@ def test_a_pipelines_teacher_reads_english(kind, tiny_encoder, data, tmp_path): 
     english = scored[german.query_id.removesuffix("-de") + "-en"]
     expected = teacher.score([as_it_is(english)], [item.passage for item in german.candidates])[0]
     np.testing.assert_allclose([item.score for item in german.candidates], expected, atol=1e-4)
+
+
+def test_twins_are_aligned_with_their_candidates_in_the_languages_asked_for():
+    twins = Twins(ASKED, TRANSLATED)
+    source = row("nq-7", "en", "who was it", 2)
+    bare = CandidateList("u", "who was it", (), source.candidates, "en")
+
+    def made(one=source, **settings):
+        return twin_rows([one], twins, GenerationSettings(source="twins", **settings), seed=0)
+
+    assert [one.query for one in made()] == ["kuka?", "是谁"]
+    assert [one.lang for one in made(languages=["zh", "sw", "fi"])] == ["zh", "fi"]
+    assert len(made(languages_per_query=1)) == 1
+    assert made(languages=["sw"]) == []
+    (finnish, chinese), (alone,) = made(), made(bare)
+    assert (finnish.query_id, finnish.aligned_with) == ("nq-7.fi.twin", "nq-7")
+    assert finnish.candidates == source.candidates
+    assert alone.candidates == bare.candidates
+    assert alone.positives == ()
+    # A teacher that reads English reads the same of both, also where only an id made them twins.
+    rows = score_rows([source, finnish, chinese], Counting(), reading_english(twins, as_it_is))
+    assert rows[1].candidates == rows[2].candidates == rows[0].candidates
+    assert {one.language for one in align(rows[:1], rows[1:], AgreementSettings())["nq-7"]} == {"fi", "zh"}
+
+
+@pytest.mark.parametrize(("kind", "source"), [("cross-encoder", "twins"), ("query-generator", "both")])
+def test_a_pipeline_aligns_twins(kind, source, tiny_encoder, folder, tmp_path):  # noqa: F811
+    recipe, run = tmp_path / "recipe.toml", tmp_path / "run"
+    recipe.write_text(BASE.format(student=tiny_encoder, kind=kind, configuration=KINDS[kind]))
+    values = [
+        "distillation.alpha=1.0",
+        "distillation.alignment.threshold=-1.0",
+        f"generation.source={source}",
+        "data.unlabelled_per_language=3",
+        "combination.weights={student = 15, teacher = 1}",
+    ]
+    values += ['generation.languages=["de", "fi"]'] if source == "both" else []
+    more = [item for value in values for item in ("--set", value)]
+    arguments = ["train", str(recipe), "--data", str(folder), "--output", str(run), *more]
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 0, done.output
+    mined = {one.query_id: one for one in read_candidates(run / "1-mine" / "mined.jsonl.gz")}
+    aligned = list(read_candidates(run / "1-combine-generated" / "part-00000.jsonl.gz"))
+    twins = [one for one in aligned if one.query_id.endswith(".twin")]
+    assert (len(twins) < len(aligned)) == (source == "both")
+    languages = {"de", "fi"} | ({"en"} if source == "twins" else set())
+    assert {one.lang for one in twins} == languages
+    assert any(not one.positives for one in twins)
+    for one in twins:
+        own = mined[one.aligned_with]
+        assert one.lang != own.lang
+        docids = [[item.passage.docid for item in each.candidates] for each in (one, own)]
+        assert docids[0] == docids[1]
+    record = json.loads((run / "encoder" / "training.json").read_text())["stages"]
+    assert sum(record["1-generate"]["languages"].values()) == len(aligned)
+    plan = CliRunner().invoke(main, [*arguments[:2], *more, "--dry-run"])
+    assert ("twins in all languages" in plan.output) == (source == "twins")
+
+
+def test_what_alignment_needs_is_named(tiny_encoder, tmp_path):
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(
+        BASE.format(student=tiny_encoder, kind="cross-encoder", configuration=KINDS["cross-encoder"])
+    )
+    start = ["train", str(recipe), "--dry-run", "--set", "distillation.alpha=1.0", "--set"]
+    for value, problem in (
+        ("generation.source=both", "needs a teacher of kind 'query-generator'"),
+        ("generation.source=generated", "or generation.source 'twins'"),
+        ("generation.source=translated", "generation.source"),
+    ):
+        done = CliRunner().invoke(main, [*start, value])
+        assert (done.exit_code, problem in done.stderr) == (2, True)
+    assert CliRunner().invoke(main, [*start, "generation.source=twins"]).exit_code == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from qgdr_pyserini.train.steps import generate_rows, score_rows
 from qgdr_pyserini.train.teacher_stages import TeacherAt, load_for_scoring, save_model
 from qgdr_pyserini.train.training import computing_in, processes
 from qgdr_pyserini.train.training_data import Corpus, TrainingData, digest_files
+from qgdr_pyserini.train.twin_rows import twin_rows
 
 Ranker = Callable[[Sequence[CandidateList], Corpus, int, Path], tuple[Ranking, Mapping[str, Passage]]]
 """Ranks a corpus for queries, to a depth, with a folder to work in: docids by query id, and the passages."""
@@ -205,25 +207,31 @@ class Iteration:
         return self._stages.run(f"{self._prefix}{name}", options, [candidates, teacher.stage], work)
 
     def generate(self, mined: Done, teacher: TeacherAt) -> Done:
-        """Write queries in other languages for the positives."""
+        """Write queries in other languages for the positives, or take the queries' twins, or both."""
         settings, seed = self._recipe.generation, self._recipe.seed
         assert self._recipe.teacher is not None
         recipe = self._recipe.teacher
 
         def work(folder: Path) -> dict[str, Any]:
-            model = load_for_scoring(teacher, recipe)
-            assert isinstance(model, QueryGenerator)
+            model = load_for_scoring(teacher, recipe) if settings.writes else None
+            assert model is None or isinstance(model, QueryGenerator)
 
             def write(number: int, part: Sequence[CandidateList]) -> list[CandidateList]:
-                return generate_rows(part, model, settings, seed + number)
+                written = generate_rows(part, model, settings, seed + number) if model else []
+                known = twin_rows(part, self._reading.twins, settings, seed) if settings.has_twins else []
+                return [*written, *known]
 
-            return {"queries": write_parts(folder, read_rows(mined), write)}
+            count = write_parts(folder, read_rows(mined), write)
+            languages = Counter(row.lang for row in read_parts(folder))
+            return {"queries": count, "languages": dict(sorted(languages.items()))}
 
         values = {
             "seed": seed,
-            **settings.model_dump(),
+            **settings.model_dump(exclude={"source"}),
             **recipe.model_dump(include={"precision", "batch_size"}),
         }
+        if settings.has_twins:
+            values |= {"source": settings.source, **self._reading.values}
         return self._stages.run(f"{self._prefix}generate", values, [mined, teacher.stage], work)
 
     def train_student(

@@ -147,13 +147,20 @@ class _Plan:
             pairs = self._queries * (recipe.negatives.negatives + 1)
             yield self._score(f"{prefix}score", pairs)
             if recipe.aligns:
-                asked = recipe.generation.languages_per_query or len(recipe.generation.languages)
-                count = self._queries * asked * recipe.generation.n
-                yield self._generate(f"{prefix}generate", count)
-                yield self._score(f"{prefix}score-generated", count * (recipe.negatives.negatives + 1))
+                yield from self._align(prefix)
             if recipe.combination:
                 yield from self._combine(prefix, recipe.combination)
         yield self._train_student(f"{prefix}distil", settings)
+
+    def _align(self, prefix: str) -> Iterator[Line]:
+        settings = self._recipe.generation
+        if settings.writes:
+            count = self._queries * (settings.languages_per_query or len(settings.languages)) * settings.n
+            yield self._generate(f"{prefix}generate", count)
+            yield self._score(f"{prefix}score-generated", count * (self._recipe.negatives.negatives + 1))
+        else:
+            yield Line(f"{prefix}generate", f"twins in {', '.join(settings.languages) or 'all languages'}")
+            yield Line(f"{prefix}score-generated", "as many as there are")
 
     def _combine(self, prefix: str, settings: CombinationSettings) -> Iterator[Line]:
         how = "given" if settings.weights else "fitted to held-out queries"

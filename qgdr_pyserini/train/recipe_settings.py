@@ -300,7 +300,7 @@ class Recipe(Settings):
 
     @property
     def aligns(self) -> bool:
-        """Whether queries are generated and aligned."""
+        """Whether queries are aligned with generated ones or twins."""
         return self.distillation is not None and self.distillation.alpha > 0
 
 
@@ -310,6 +310,7 @@ def _contradictions(recipe: Recipe) -> list[tuple[bool, str]]:
     training_set = recipe.data.format == "training-set"
     distillation, warmup, teacher = recipe.distillation, recipe.warmup, recipe.teacher
     taught = distillation is not None and (distillation.kd > 0 or distillation.alpha > 0)
+    writes = recipe.aligns and recipe.generation.writes
     groups = [group for group in (warmup, distillation) if group is not None]
     replayed = any(group.replay is not None for group in groups)
     switched = any(group.code_switched for group in groups)
@@ -370,12 +371,17 @@ def _contradictions(recipe: Recipe) -> list[tuple[bool, str]]:
             "warmup has no teacher yet; set its 'kd' and 'alpha' to 0",
         ),
         (
-            recipe.aligns and (teacher is None or teacher.kind != "query-generator"),
-            "'alpha' above 0 needs a teacher of kind 'query-generator', which writes the aligned queries",
+            writes and (teacher is None or teacher.kind != "query-generator"),
+            "'alpha' above 0 needs a teacher of kind 'query-generator', which writes the aligned queries, or "
+            "generation.source 'twins'",
         ),
         (
-            recipe.aligns and not recipe.generation.languages,
-            "'alpha' above 0 needs 'generation.languages'",
+            writes and not recipe.generation.languages,
+            "'alpha' above 0 needs 'generation.languages', or generation.source 'twins'",
+        ),
+        (
+            recipe.aligns and recipe.generation.has_twins and not training_set,
+            "generation.source 'twins' needs data of format 'training-set'",
         ),
         (
             teacher is not None and teacher.translation is not None and not training_set,

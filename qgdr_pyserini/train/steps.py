@@ -240,17 +240,17 @@ def generate_rows(
         for query in generator.generate(passages, [language], settings.n, seed=seed, top_k=settings.top_k):
             made[asked[query.passage].query_id, language].append(query.text)
     return [
-        _aligned(row, language, number, text)
+        aligned_row(row, language, str(number), text)
         for row in rows
         for language in settings.languages
         for number, text in enumerate(made[row.query_id, language])
     ]
 
 
-def _aligned(row: CandidateList, language: str, number: int, text: str) -> CandidateList:
-    """Give a generated query its source query's candidates, without scores."""
+def aligned_row(row: CandidateList, language: str, name: str, text: str) -> CandidateList:
+    """Give a query that is aligned with ``row`` its candidates, without scores, and the id with the name."""
     return CandidateList(
-        query_id=f"{row.query_id}.{language}.{number}",
+        query_id=f"{row.query_id}.{language}.{name}",
         query=text,
         positives=tuple(Candidate(item.passage) for item in row.positives),
         negatives=tuple(Candidate(item.passage) for item in row.negatives),

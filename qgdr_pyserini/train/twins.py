@@ -63,6 +63,10 @@ class Twins:
         for lang, text, english in translated:
             self._english.setdefault((lang, text), english)
             self._foreign[english].setdefault(lang, text)
+        # A twin that stands alone, as an aligned one does, has no id of its own to be found by.
+        for texts in self._parallel.values():
+            for lang, text in texts.items() if ENGLISH in texts else ():
+                self._english.setdefault((lang, text), texts[ENGLISH])
 
     def english(self, row: CandidateList) -> str | None:
         """Give a question in English; None where it is in English, or where no twin is known."""

@@ -11,6 +11,9 @@ from qgdr_pyserini.settings import Settings
 OWN = ("student", "teacher")
 """Scores that every iteration has."""
 
+LEXICAL = "bm25-lexicon"
+"""The score of dictionary BM25."""
+
 
 class CombinationSettings(Settings):
     """Which scores are added up, and by which weights.
@@ -21,7 +24,9 @@ class CombinationSettings(Settings):
     Parameters
     ----------
     scores
-        Names: ``student`` (that of the iteration before), ``teacher``, and those of ``others``.
+        Names: ``student`` (that of the iteration before), ``teacher``, ``bm25-lexicon`` (BM25 of the question
+        translated word by word through the training set's lexicon, which needs Pyserini), and those of
+        ``others``.
     others
         Checkpoints that score as they are, by a name for each: anything that ``qgdr score --teacher`` takes.
     weights
@@ -36,8 +41,8 @@ class CombinationSettings(Settings):
 
     @model_validator(mode="after")
     def _names_fit(self) -> Self:
-        known = [*OWN, *self.others]
-        if taken := next((name for name in self.others if name in (*OWN, "sum")), None):
+        known = [*OWN, LEXICAL, *self.others]
+        if taken := next((name for name in self.others if name in (*OWN, LEXICAL, "sum")), None):
             raise ValueError(f"'others' calls a checkpoint {taken!r}, a name that is taken; choose another")
         if idle := next((name for name in self.others if name not in self.scores), None):
             raise ValueError(f"'others' has {idle!r}, which 'scores' leaves out; add it there")

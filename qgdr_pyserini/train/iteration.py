@@ -19,6 +19,7 @@ from qgdr_pyserini.train.distillation_data import Replay, Switch
 from qgdr_pyserini.train.distillation_settings import DistillationSettings
 from qgdr_pyserini.train.distillation_stage import distil
 from qgdr_pyserini.train.known_scores import read_scores, write_scores
+from qgdr_pyserini.train.lexical_score import Lexical, LexicalScorer
 from qgdr_pyserini.train.measuring import recall_by_language, reranking_accuracy
 from qgdr_pyserini.train.mining import retrieve
 from qgdr_pyserini.train.negatives import Ranking, drop_likely_positives, mine_negatives
@@ -56,10 +57,19 @@ class Iteration:
         Which one.
     recipe, data, stages
         Of the run.
+    bm25_scorer
+        Scores by dictionary BM25, where ``combination`` asks for it.
     """
 
-    def __init__(self, number: int, recipe: Recipe, data: TrainingData, stages: Stages) -> None:
-        self._number, self._prefix = number, f"{number}-"
+    def __init__(
+        self,
+        number: int,
+        recipe: Recipe,
+        data: TrainingData,
+        stages: Stages,
+        bm25_scorer: LexicalScorer | None = None,
+    ) -> None:
+        self._number, self._prefix, self._bm25_scorer = number, f"{number}-", bm25_scorer
         self._recipe, self._data, self._stages = recipe, data, stages
         self._reading = Reading(data, recipe.teacher)
 
@@ -94,7 +104,8 @@ class Iteration:
         if recipe.aligns:
             generated = self.score("score-generated", self.generate(candidates, teacher), teacher)
         if recipe.combination:
-            combiner = Combiner(self._prefix, recipe, student, checked, self._stages)
+            lexical = Lexical(self._bm25_scorer, self._data, self._reading) if recipe.adds_bm25 else None
+            combiner = Combiner(self._prefix, recipe, student, checked, self._stages, lexical)
             scored = combiner.combine("combine", scored)
             generated = combiner.combine("combine-generated", generated) if generated else None
         return self.train_student("distil", settings, student, scored, generated, last=last)

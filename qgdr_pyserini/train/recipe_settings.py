@@ -11,7 +11,7 @@ from qgdr_pyserini.model.loading import ModelSource
 from qgdr_pyserini.model.precision import Precision
 from qgdr_pyserini.model.query_generator import GeneratorSettings
 from qgdr_pyserini.settings import Settings
-from qgdr_pyserini.train.combination_settings import CombinationSettings
+from qgdr_pyserini.train.combination_settings import LEXICAL, CombinationSettings
 from qgdr_pyserini.train.distillation_settings import DistillationSettings, WarmupSettings
 from qgdr_pyserini.train.embedding_start_settings import EmbeddingStartSettings
 from qgdr_pyserini.train.generation_settings import GenerationSettings
@@ -299,6 +299,11 @@ class Recipe(Settings):
         return first and not self.data.unlabelled_per_language
 
     @property
+    def adds_bm25(self) -> bool:
+        """Whether dictionary BM25 is among the scores that are added up."""
+        return self.combination is not None and LEXICAL in self.combination.scores
+
+    @property
     def aligns(self) -> bool:
         """Whether queries are aligned with generated ones or twins."""
         return self.distillation is not None and self.distillation.alpha > 0
@@ -358,6 +363,10 @@ def _contradictions(recipe: Recipe) -> list[tuple[bool, str]]:
             "'data.unlabelled_per_language' needs data of format 'training-set', and 'kd' or 'alpha' above 0",
         ),
         (taught and teacher is None, "distillation with 'kd' or 'alpha' above 0 needs 'teacher'"),
+        (
+            recipe.adds_bm25 and not training_set,
+            "'bm25-lexicon' needs data of format 'training-set', which has a lexicon",
+        ),
         (
             recipe.combination is not None and teacher is None,
             "'combination' needs 'teacher', whose score is one of those added up",

@@ -31,8 +31,9 @@ from qgdr_pyserini.train.training_data import read_training_data
 
 STAGES = [
     "vocabulary", "pretraining", "0-mine", "0-warmup", "teacher-translation", "teacher-generation",
-    "teacher-ranking", "1-mine", "1-check-teacher", "1-score", "1-generate", "1-score-generated", "1-distil",
-    "2-mine", "2-check-teacher", "2-score", "2-generate", "2-score-generated", "2-distil",
+    "teacher-ranking", "1-mine", "1-check-teacher", "1-score", "1-generate", "1-score-generated",
+    "1-weigh", "1-combine", "1-combine-generated", "1-distil", "2-mine", "2-check-teacher", "2-score",
+    "2-generate", "2-score-generated", "2-weigh", "2-combine", "2-combine-generated", "2-distil",
 ]  # fmt: skip
 RIVERS = ["Danube", "Rhine", "Elbe", "Volga", "Tagus", "Loire", "Seine", "Rhone", "Ebro", "Po"]
 
@@ -78,6 +79,7 @@ def test_every_stage_leaves_its_result(whole):
     assert record["stages"]["2-distil"]["generated"] == record["stages"]["2-generate"]["queries"] > 0
     for scores in (record["stages"]["1-check-teacher"][who] for who in ("teacher", "student")):
         assert 0 <= scores["all"] <= 1
+    assert set(record["stages"]["2-weigh"]["weights"]) == {"student", "teacher"}
     card = (output / "encoder" / "README.md").read_text()
     assert "| 1-check-teacher |" in card
     assert "Teacher and student as re-rankers" in card

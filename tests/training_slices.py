@@ -23,6 +23,7 @@ iterations = 2
 
 [data]
 limit_per_language = 5
+unlabelled_per_language = 1
 
 [vocabulary]
 size = 6000
@@ -57,6 +58,7 @@ save_steps = 2
 [teacher]
 kind = "query-generator"
 from_student = true
+reads = "english"
 batch_size = 16
 
 [teacher.source]
@@ -95,8 +97,11 @@ learning_rate = 1e-3
 save_steps = 2
 
 [generation]
+source = "both"
 languages = ["de", "ru"]
 languages_per_query = 1
+
+[combination]
 
 [distillation]
 steps = 6

@@ -7,6 +7,7 @@ import click
 from qgdr_pyserini import __version__
 from qgdr_pyserini.cli.bm25 import bm25
 from qgdr_pyserini.cli.collection import collection
+from qgdr_pyserini.cli.combine_scores import combine_scores
 from qgdr_pyserini.cli.compare import compare
 from qgdr_pyserini.cli.demo import demo
 from qgdr_pyserini.cli.doctor import doctor
@@ -37,6 +38,7 @@ def main() -> None:
 _COMMANDS = (
     bm25,
     collection,
+    combine_scores,
     compare,
     demo,
     doctor,

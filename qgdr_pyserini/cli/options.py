@@ -30,7 +30,7 @@ teacher_option = click.option(
     "--teacher",
     required=True,
     metavar="NAME|PATH",
-    help="A seq2seq or causal model (query generator; GGUF too), or a sequence classifier (cross-encoder).",
+    help="A query generator (seq2seq or causal; GGUF too), a cross-encoder, or one of our encoders.",
 )
 
 

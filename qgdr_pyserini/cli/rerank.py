@@ -58,13 +58,13 @@ def rerank(
     """
     from qgdr_pyserini.encode.progress import progress
     from qgdr_pyserini.files import expand_pattern
-    from qgdr_pyserini.model.teachers import load_teacher
+    from qgdr_pyserini.model.scorers import load_scorer
     from qgdr_pyserini.train.reranking import rerank_file
 
     run_files, topics_files = (
         [file for pattern in patterns for file in expand_pattern(pattern)] for patterns in (runs, topics)
     )
-    model = load_teacher(teacher, device=device, precision=precision, batch_size=batch_size)
+    model = load_scorer(teacher, device=device, precision=precision, batch_size=batch_size)
     with progress("queries") as advance:
         count = rerank_file(
             run_files, topics_files, corpus, output, model,

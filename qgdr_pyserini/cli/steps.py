@@ -24,29 +24,54 @@ def _files(command: Command) -> Command:
 @click.option(
     "--language", default="en", show_default=True, metavar="CODE", help="Of queries without a 'lang'."
 )
+@click.option(
+    "--translations",
+    metavar="FILE",
+    help="Questions that the teacher reads in English: language, question and English, by tabs.",
+)
+@click.option(
+    "--known",
+    metavar="FILE",
+    help="Scores kept by --scores-output: only the rest is computed.",
+)
+@click.option("--scores-output", metavar="FILE", help="Keep the scores alone, for --known; .gz too.")
 @computing
 def score(
     teacher: str,
     input_file: str,
     output_file: str,
     language: str,
+    translations: str | None,
+    known: str | None,
+    scores_output: str | None,
     device: str,
     precision: Any,
     batch_size: int,
 ) -> None:
     """Let a teacher score every candidate of every query.
 
+    A teacher is a query generator, a cross-encoder, or one of our encoders, whose score is the inner product.
+
     \b
     Example:
       qgdr score --teacher google/mt5-base --input mined.jsonl --output scored.jsonl
+      qgdr score --teacher qgdr --input mined.jsonl --output student.jsonl --scores-output student.tsv.gz
     """
+    from qgdr_pyserini.collection.tevatron import read_candidates
     from qgdr_pyserini.encode.progress import progress
-    from qgdr_pyserini.model.teachers import load_teacher
+    from qgdr_pyserini.model.scorers import load_scorer
+    from qgdr_pyserini.train.known_scores import read_scores, write_scores
     from qgdr_pyserini.train.steps import score_file
 
-    model = load_teacher(teacher, device=device, precision=precision, batch_size=batch_size)
+    kept = read_scores(known) if known else {}
+    model = load_scorer(teacher, device=device, precision=precision, batch_size=batch_size)
     with progress("queries") as advance:
-        count = score_file(input_file, output_file, model, language=language, advance=advance)
+        count = score_file(
+            input_file, output_file, model,
+            language=language, translations=translations, known=kept, advance=advance,
+        )  # fmt: skip
+    if scores_output:
+        write_scores(scores_output, read_candidates(output_file))
     click.echo(f"{count:,} queries scored: {output_file}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,8 @@ def train(
     from qgdr_pyserini.train.pipeline import RunOptions, train_encoder
     from qgdr_pyserini.train.teacher_only import train_teacher
 
-    options = RunOptions(resume=resume, reuse=reuse, bm25=_bm25, say=_say)
+    scorer = functools.partial(_bm25_scorer, data)
+    options = RunOptions(resume=resume, reuse=reuse, bm25=_bm25, bm25_scorer=scorer, say=_say)
     if teacher_only:
         click.echo(f"teacher: {train_teacher(settings, data, output, options)}")
     else:
@@ -79,3 +81,9 @@ def _bm25(*arguments: Any) -> Any:
     from qgdr_pyserini.pyserini_plugin.bm25_ranker import rank_with_bm25
 
     return rank_with_bm25(*arguments)
+
+
+def _bm25_scorer(data: Path, rows: Any, passages: Any) -> Any:
+    from qgdr_pyserini.pyserini_plugin.bm25_scorer import score_with_bm25
+
+    return score_with_bm25(rows, passages, data / "lexicon.tsv.gz", data / "names.tsv.gz")

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.dictionary.translating import TranslatedWord
@@ -152,6 +152,44 @@ def search_translated(
         for batch in _batches(topics.items()):
             queries = [builder.question(words) for _, words in batch]
             yield from zip((qid for qid, _ in batch), pool.map(find, queries), strict=True)
+
+
+class Asked(NamedTuple):
+    """A translated question, and the passages that are to be scored for it."""
+
+    words: Sequence[TranslatedWord]
+    docids: Sequence[str]
+
+
+def score_candidates(
+    folder: Path, asked: Mapping[str, Asked], ranking: Ranking
+) -> Iterator[tuple[str, Hits]]:
+    """Score some passages for each translated question with BM25.
+
+    Parameters
+    ----------
+    folder
+        The index.
+    asked
+        Questions and passages by qid.
+    ranking
+        How to search; all passages asked for are scored, whatever the number of hits.
+
+    Yields
+    ------
+    tuple of str and list
+        Each qid, in order, with those of its passages that share a word with it.
+    """
+    with _searcher(folder, ranking) as searcher, ThreadPoolExecutor(ranking.threads) as pool:
+        builder = QueryBuilder(searcher.get_analyzer(), ranking.language)
+
+        def score(one: tuple[Any, int]) -> Hits:
+            query, count = one
+            return [] if query is None else _hits(searcher.search(query, count))
+
+        for batch in _batches(asked.items()):
+            queries = [(builder.among(words, docids), len(docids)) for _, (words, docids) in batch]
+            yield from zip((qid for qid, _ in batch), pool.map(score, queries), strict=True)
 
 
 @contextlib.contextmanager

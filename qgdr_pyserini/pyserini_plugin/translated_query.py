@@ -8,7 +8,7 @@ from typing import Any
 from qgdr_pyserini.dictionary.translating import TranslatedWord
 from qgdr_pyserini.pyserini_plugin.jvm import java_class
 
-FIELD = "contents"
+FIELD, ID = "contents", "id"
 
 MAX_SINGLE = 12
 MAX_PHRASES = 4
@@ -47,12 +47,21 @@ class QueryBuilder:
         self._synonyms = java_class("org.apache.lucene.search.SynonymQuery$Builder")
         self._term = java_class("org.apache.lucene.index.Term")
         self._term_query = java_class("org.apache.lucene.search.TermQuery")
-        self._should = java_class("org.apache.lucene.search.BooleanClause$Occur").SHOULD
+        occur = java_class("org.apache.lucene.search.BooleanClause$Occur")
+        self._should, self._must, self._filter = occur.SHOULD, occur.MUST, occur.FILTER
 
     def question(self, words: Sequence[TranslatedWord]) -> Any | None:
         """Build a question's query; None if nothing of it can be searched."""
         queries = [query for query in map(self._word, words) if query is not None]
         return self._any_of([(query, 1.0) for query in queries]) if queries else None
+
+    def among(self, words: Sequence[TranslatedWord], docids: Sequence[str]) -> Any | None:
+        """Build a question's query that finds nothing but some passages; None if nothing can be searched."""
+        question = self.question(words)
+        if question is None or not docids:
+            return None
+        wanted = self._any_of([(self._term_query(self._term(ID, docid)), 1.0) for docid in docids])
+        return self._boolean().add(question, self._must).add(wanted, self._filter).build()
 
     def _word(self, word: TranslatedWord) -> Any | None:
         if word not in self._queries:

@@ -70,6 +70,7 @@ def _record(training: Training) -> dict[str, Any]:
             "digest": training.data.digest,
             "queries": dict(sorted(Counter(row.lang for row in training.data.rows).items())),
             "distilled": len(training.data.distilled),
+            "unlabelled": len(training.data.unlabelled),
             "sources": training.data.sources,
         },
         "held_out": {f"recall@{training.cutoff}": training.recall, "queries": _held_out(training)},
@@ -117,7 +118,7 @@ By `qgdr train {recipe.name}`, seed {recipe.seed}; every setting is in `recipe.t
 | data | rows | source | licence |
 |---|---|---|---|
 {_data_table(training.data)}
-{_teacher_table(training.stages)}{_held_out_section(training)}"""
+{_teacher_table(training.stages)}{_combination_table(training.stages)}{_held_out_section(training)}"""
 
 
 def _model(training: Training) -> str:
@@ -168,6 +169,8 @@ def _summary(record: dict[str, Any]) -> str:
     if "teacher" in record:
         accuracy = f"{record['teacher'].get('all', 0):.3f}, student {record['student'].get('all', 0):.3f}"
         parts.append(f"held-out positive put first among {record['candidates']}: teacher {accuracy}")
+    if "weights" in record:
+        parts.append(f"weights: {', '.join(f'{k} {v:.4g}' for k, v in record['weights'].items())}")
     if "checkpoint" in record:
         parts.append(f"`{record['checkpoint']}`")
     return "; ".join(parts)
@@ -178,7 +181,10 @@ _COUNTS = {"queries": "queries", "generated": "generated queries", "subwords": "
 
 def _queries(training: Training) -> str:
     count, distilled = len(training.data.rows), len(training.data.distilled)
-    return f"Queries learned from: {count:,} in warm-up and teacher, {distilled:,} in the iterations."
+    unlabelled = len(training.data.unlabelled)
+    without = f", {unlabelled:,} of them without a passage" if unlabelled else ""
+    iterations = f"{distilled:,} in the iterations{without}"
+    return f"Queries learned from: {count:,} in warm-up and teacher, {iterations}."
 
 
 def _data_table(data: TrainingData) -> str:
@@ -209,6 +215,34 @@ the student retrieved ({record["queries"]:,} queries).
 |---|---|---|
 {rows}
 """
+
+
+def _combination_table(stages: Sequence[Done]) -> str:
+    weighed = [stage.record for stage in stages if "first" in stage.record]
+    if not weighed:
+        return ""
+    record = weighed[-1]
+    names = list(record["first"])
+    rows = "\n".join(
+        f"| {lang} | {' | '.join(_pair_of(record, name, lang) for name in names)} |"
+        for lang in record["first"][names[0]]
+    )
+    weights = ", ".join(f"{name} {weight:.4g}" for name, weight in record["weights"].items())
+    return f"""
+## Scores added up
+
+The teacher is a weighted sum of scores ({weights}). How often each puts the positive of a held-out
+query first, and the negative log-likelihood of the positive, each score alone at its best scale
+({record["questions"]:,} queries, the same that fitted weights were fitted to).
+
+| language | {" | ".join(names)} |
+|---{"|---" * len(names)}|
+{rows}
+"""
+
+
+def _pair_of(record: dict[str, Any], name: str, lang: str) -> str:
+    return f"{record['first'][name][lang]:.3f}, {record['negative_log_likelihood'][name][lang]:.3f}"
 
 
 def _held_out_section(training: Training) -> str:

@@ -36,13 +36,15 @@ class Aligned(NamedTuple):
 class Example(NamedTuple):
     """A query with the candidates of one step, the positive first, and a query to align with it.
 
-    A query without one is aligned with itself, which costs nothing and teaches nothing.
+    A query without one is aligned with itself, which costs nothing and teaches nothing. Where ``labelled``
+    is false, no candidate is known to answer, and the first is the one that the teacher scores highest.
     """
 
     number: int
     query: str
     candidates: tuple[Candidate, ...]
     aligned: Aligned
+    labelled: bool = True
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -52,7 +54,8 @@ class Draw:
     Parameters
     ----------
     candidates
-        For each query: the first positive, and negatives drawn anew at each step.
+        For each query: the first positive (without one, the teacher's first), and others drawn anew at each
+        step.
     batch_size
         Queries a step, over all processes.
     steps
@@ -81,7 +84,7 @@ class Examples(torch.utils.data.Dataset[Example]):
     Parameters
     ----------
     rows
-        Queries whose candidates a teacher has scored.
+        Queries whose candidates a teacher has scored. Those without a positive teach by these scores alone.
     aligned
         See `align`; may be empty.
     sampler
@@ -104,7 +107,7 @@ class Examples(torch.utils.data.Dataset[Example]):
         scored: bool = True,
         switch: Switch | None = None,
     ) -> None:
-        self._rows = [row for row in rows if row.positives and (row.negatives or draw.candidates == 1)]
+        self._rows = [row for row in rows if _teaches(row, draw.candidates, scored=scored)]
         if not self._rows:
             raise QgdrError("distillation: no query has both a positive and a negative passage")
         for row in self._rows if scored else ():
@@ -128,10 +131,12 @@ class Examples(torch.utils.data.Dataset[Example]):
         epoch, place = self._order.place(i)
         row = self._rows[place]
         rng = np.random.default_rng([self._draw.seed, epoch, place])
-        count = min(self._draw.candidates - 1, len(row.negatives))
-        chosen = np.sort(rng.choice(len(row.negatives), count, replace=False))
-        candidates = (row.positives[0], *(row.negatives[j] for j in chosen))
-        return Example(i, self._worded(row, rng), candidates, self._partner(row, i, rng))
+        first, others = _first_and_others(row)
+        count = min(self._draw.candidates - 1, len(others))
+        chosen = np.sort(rng.choice(len(others), count, replace=False))
+        candidates = (first, *(others[j] for j in chosen))
+        partner = self._partner(row, i, rng)
+        return Example(i, self._worded(row, rng), candidates, partner, bool(row.positives))
 
     def _worded(self, row: CandidateList, rng: np.random.Generator) -> str:
         if self._switch is None or row.lang != "en" or rng.random() >= self._draw.switched:
@@ -148,10 +153,24 @@ class Examples(torch.utils.data.Dataset[Example]):
         return by_language[language][int(rng.integers(len(by_language[language])))]
 
 
+def _teaches(row: CandidateList, candidates: int, *, scored: bool) -> bool:
+    if row.positives:
+        return bool(row.negatives) or candidates == 1
+    return scored and len(row.negatives) > 1
+
+
+def _first_and_others(row: CandidateList) -> tuple[Candidate, Sequence[Candidate]]:
+    if row.positives:
+        return row.positives[0], row.negatives
+    scores = _check_scored(row)
+    best = scores.index(max(scores))
+    return row.negatives[best], (*row.negatives[:best], *row.negatives[best + 1 :])
+
+
 def _order(rows: Sequence[CandidateList], draw: Draw) -> ShuffledOrder:
     if draw.block == 1:
         return ShuffledOrder(len(rows), draw.seed)
-    return BlockedOrder([row.positives[0].passage.title for row in rows], draw.block, draw.seed)
+    return BlockedOrder([row.candidates[0].passage.title for row in rows], draw.block, draw.seed)
 
 
 def align(
@@ -258,6 +277,7 @@ class Collator:
             "teacher": teacher,
             "mask": mask,
             "keys": keys,
+            "labelled": torch.tensor([example.labelled for example in examples]),
         }
         return batch if self._replay is None else batch | {"replay": self._pairs(examples[0].number)}
 

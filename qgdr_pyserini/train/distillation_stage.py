@@ -37,6 +37,7 @@ class Distiller(Trained):
         teacher: torch.Tensor,
         mask: torch.Tensor,
         keys: torch.Tensor,
+        labelled: torch.Tensor,
         aligned: Chunks | None = None,
         agreement: torch.Tensor | None = None,
         replay: tuple[Chunks, Chunks, torch.Tensor] | None = None,
@@ -51,7 +52,7 @@ class Distiller(Trained):
             scores = _scores(q, p), _scores(self._encode(aligned), p)
             loss = loss + settings.alpha * alignment_loss(*scores, agreement, mask, settings.alignment)
         if settings.beta:
-            loss = loss + settings.beta * self._contrastive(q, p, mask, keys)
+            loss = loss + settings.beta * self._contrastive(q, p, mask, keys, labelled)
         if settings.replay and replay is not None:
             loss = loss + settings.replay.weight * self._replay(*replay)
         return {"loss": check_finite(loss)}
@@ -66,11 +67,22 @@ class Distiller(Trained):
         return distillation_loss(*candidates, settings.student_temperature, settings.teacher_temperature)
 
     def _contrastive(
-        self, q: torch.Tensor, p: torch.Tensor, mask: torch.Tensor, keys: torch.Tensor
+        self,
+        q: torch.Tensor,
+        p: torch.Tensor,
+        mask: torch.Tensor,
+        keys: torch.Tensor,
+        labelled: torch.Tensor,
     ) -> torch.Tensor:
-        negatives = HardNegatives(*(gather(x[:, 1:].flatten(0, 1)) for x in (p, keys, mask)))
+        """Compute the loss of the queries whose positive is known, as a share of all queries."""
+        known = gather(labelled)
+        q, p, mask, keys = (gather(x)[known] for x in (q, p, mask, keys))
+        if not len(q):
+            return q.new_zeros(())
+        negatives = HardNegatives(*(x[:, 1:].flatten(0, 1) for x in (p, keys, mask)))
         temperature = self._settings.contrastive_temperature
-        return contrastive_loss(gather(q), gather(p[:, 0]), gather(keys[:, 0]), temperature, negatives)
+        loss = contrastive_loss(q, p[:, 0], keys[:, 0], temperature, negatives)
+        return loss * (len(q) / len(known))
 
     def _encode(self, texts: Chunks) -> torch.Tensor:
         return encode_chunks(self.encoder, texts)
@@ -99,7 +111,8 @@ def distil(
     encoder
         The student: a transformer, or a bag that was turned into one.
     rows
-        Queries with candidates, which the teacher has scored unless ``kd`` and ``alpha`` are 0.
+        Queries with candidates, which the teacher has scored unless ``kd`` and ``alpha`` are 0. Those
+        without a positive have no part in the contrastive loss.
     generated
         Generated queries with the same candidates, scored for themselves; may be empty.
     settings

@@ -23,6 +23,9 @@ class Kept(NamedTuple):
     counts: dict[str, int]
 
 
+NOTHING = Kept([], {})
+
+
 def keep_good(rows: Sequence[CandidateList], settings: GenerationSettings, search: Search | None) -> Kept:
     """Drop what the settings do not want.
 

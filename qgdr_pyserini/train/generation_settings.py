@@ -1,8 +1,9 @@
-"""Settings of the queries that a generator writes for alignment."""
+"""Settings of the queries that are aligned: those that a generator writes, and translations."""
 
 from __future__ import annotations
 
 import hashlib
+from typing import Literal
 
 from pydantic import Field
 
@@ -10,16 +11,19 @@ from qgdr_pyserini.settings import Settings
 
 
 class GenerationSettings(Settings):
-    """The queries that are written for alignment.
+    """The queries that are aligned with others.
 
     Parameters
     ----------
+    source
+        ``generated``: a query generator writes them. ``twins``: they are the same questions in other
+        languages, as far as the data has them (`qgdr_pyserini.train.twins`); any teacher will do. ``both``.
     languages
-        ISO codes.
+        ISO codes; of twins alone, none stands for all.
     languages_per_query
         Languages drawn for each query; 0 takes all.
     n
-        Queries for each passage and language.
+        Generated queries for each passage and language.
     top_k
         Tokens are drawn from this many most likely ones.
     check_language
@@ -28,6 +32,7 @@ class GenerationSettings(Settings):
         Drop queries for which the student does not find the passage among its first so many; 0 keeps them.
     """
 
+    source: Literal["generated", "twins", "both"] = "generated"
     languages: list[str] = Field(default_factory=list)
     languages_per_query: int = Field(default=0, ge=0)
     n: int = Field(default=1, ge=1)
@@ -39,6 +44,16 @@ class GenerationSettings(Settings):
     def filters(self) -> bool:
         """Whether anything that was written may be dropped."""
         return self.check_language or self.round_trip > 0
+
+    @property
+    def writes(self) -> bool:
+        """Whether a generator writes queries."""
+        return self.source != "twins"
+
+    @property
+    def has_twins(self) -> bool:
+        """Whether twins of the data are aligned."""
+        return self.source != "generated"
 
     def languages_of(self, query_id: str, own: str, seed: int) -> list[str]:
         """List the languages to ask in for a query: never its own, and the same for equal seeds.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,30 +11,39 @@ from typing import Any
 from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.collection.tevatron import CandidateList, write_candidates
 from qgdr_pyserini.model.dual_encoder import DualEncoder
+from qgdr_pyserini.model.dual_encoder_teacher import DualEncoderTeacher
 from qgdr_pyserini.model.query_generator import QueryGenerator
 from qgdr_pyserini.train.code_switching import CodeSwitcher
+from qgdr_pyserini.train.combination_stage import CHECKED, Combiner
 from qgdr_pyserini.train.distillation_data import Replay, Switch
 from qgdr_pyserini.train.distillation_settings import DistillationSettings
 from qgdr_pyserini.train.distillation_stage import distil
-from qgdr_pyserini.train.generation_filters import Search, keep_good
-from qgdr_pyserini.train.measuring import recall_by_language, reranking_accuracy, score_with_student
+from qgdr_pyserini.train.generation_filters import NOTHING, Kept, keep_good
+from qgdr_pyserini.train.known_scores import read_scores, write_scores
+from qgdr_pyserini.train.lexical_score import Lexical, LexicalScorer
+from qgdr_pyserini.train.measuring import recall_by_language, reranking_accuracy
 from qgdr_pyserini.train.mining import retrieve
 from qgdr_pyserini.train.negatives import Ranking, drop_likely_positives, mine_negatives
 from qgdr_pyserini.train.pairs import pair_sources
 from qgdr_pyserini.train.parts import read_parts, write_parts
+from qgdr_pyserini.train.reading import Reading
 from qgdr_pyserini.train.recipe_settings import Recipe
 from qgdr_pyserini.train.stage_rows import MINED, read_rows
 from qgdr_pyserini.train.stages import Done, Stages
 from qgdr_pyserini.train.steps import generate_rows, score_rows
 from qgdr_pyserini.train.teacher_stages import TeacherAt, load_for_scoring, save_model, scoring_values
 from qgdr_pyserini.train.training import computing_in, processes
-from qgdr_pyserini.train.training_data import Corpus, TrainingData
+from qgdr_pyserini.train.training_data import Corpus, TrainingData, digest_files
+from qgdr_pyserini.train.twin_rows import twin_rows
 
 Ranker = Callable[[Sequence[CandidateList], Corpus, int, Path], tuple[Ranking, Mapping[str, Passage]]]
 """Ranks a corpus for queries, to a depth, with a folder to work in: docids by query id, and the passages."""
 
 CUTOFF = 10
 """Of the recall on held-out queries."""
+
+SCORES = "scores.tsv.gz"
+"""File of a stage that scores: its scores without the texts."""
 
 # Held-out queries that a teacher is checked on.
 _CHECKED = 400
@@ -48,11 +58,21 @@ class Iteration:
         Which one.
     recipe, data, stages
         Of the run.
+    bm25_scorer
+        Scores by dictionary BM25, where ``combination`` asks for it.
     """
 
-    def __init__(self, number: int, recipe: Recipe, data: TrainingData, stages: Stages) -> None:
-        self._number, self._prefix = number, f"{number}-"
+    def __init__(
+        self,
+        number: int,
+        recipe: Recipe,
+        data: TrainingData,
+        stages: Stages,
+        bm25_scorer: LexicalScorer | None = None,
+    ) -> None:
+        self._number, self._prefix, self._bm25_scorer = number, f"{number}-", bm25_scorer
         self._recipe, self._data, self._stages = recipe, data, stages
+        self._reading = Reading(data, recipe.teacher)
 
     def run(self, student: Done, teacher: TeacherAt | None, mined: Done | None) -> Done:
         """Go through the iteration that ``distillation`` describes.
@@ -79,11 +99,16 @@ class Iteration:
         candidates = self.take(mined) if mined else self.mine(student, given=alone)
         if teacher is None:
             return self.train_student("distil", settings, student, candidates, last=last)
-        if self._data.held_out:
-            self.check_teacher(student, teacher)
-        scored, generated = self.score("score", candidates, teacher), None
+        checked = self.check_teacher(student, teacher) if self._data.held_out else None
+        files = [Path(file) for file in recipe.teacher.known_scores] if recipe.teacher else []
+        scored, generated = self.score("score", candidates, teacher, files), None
         if recipe.aligns:
             generated = self.score("score-generated", self.generate(candidates, student, teacher), teacher)
+        if recipe.combination:
+            lexical = Lexical(self._bm25_scorer, self._data, self._reading) if recipe.adds_bm25 else None
+            combiner = Combiner(self._prefix, recipe, student, checked, self._stages, lexical)
+            scored = combiner.combine("combine", scored)
+            generated = combiner.combine("combine-generated", generated) if generated else None
         return self.train_student("distil", settings, student, scored, generated, last=last)
 
     def mine(self, student: Done, ranker: Ranker | None = None, *, given: bool = False) -> Done:
@@ -109,11 +134,24 @@ class Iteration:
                 found = ranker(rows, corpus, settings.depth, folder)
             else:
                 with computing_in(settings.precision):
-                    found = _retrieve(student.model, rows, corpus, settings.depth, folder)
+                    found = _retrieve(student.model, self._searched(rows), corpus, settings.depth, folder)
             return {"queries": _write(folder, mine_negatives(rows, *found, settings))}
 
+        unlabelled = sum(not row.positives for row in rows)
         values = {"queries": len(rows), "given": given, **settings.model_dump()}
+        values |= {"unlabelled": unlabelled} if unlabelled else {}
         return self._stages.run(f"{self._prefix}mine", values, [student, self._data.digest], work)
+
+    def _searched(self, rows: Sequence[CandidateList]) -> list[CandidateList]:
+        """Ask questions without a passage in English, which retrieves best, where it is known."""
+        if all(row.positives for row in rows):
+            return list(rows)
+        return [
+            row
+            if row.positives
+            else dataclasses.replace(row, query=self._reading.twins.english(row) or row.query)
+            for row in rows
+        ]
 
     def take(self, mined: Done) -> Done:
         """Take the iteration's queries from all those that its student has mined for already."""
@@ -136,59 +174,92 @@ class Iteration:
             mined = mine_negatives(rows, *ranking, recipe.negatives)
             assert recipe.teacher is not None
             model = load_for_scoring(teacher, recipe.teacher)
-            encoder = _load(student.model)
+            encoder = DualEncoderTeacher(_load(student.model), precision=recipe.negatives.precision)
+            scored = {
+                "teacher": score_rows(mined, model, self._reading),
+                "student": score_rows(mined, encoder),
+            }
+            for name, found in scored.items():
+                _write(folder, found, CHECKED.format(name))
             return {
                 "queries": len(rows),
                 "candidates": recipe.negatives.negatives + 1,
-                "teacher": reranking_accuracy(score_rows(mined, model)),
-                "student": reranking_accuracy(score_with_student(encoder, mined)),
+                **{name: reranking_accuracy(found) for name, found in scored.items()},
             }
 
-        assert recipe.teacher is not None
-        scoring = scoring_values(teacher, recipe.teacher)
-        values = {"pool": recipe.data.pool, **recipe.negatives.model_dump(), "teacher": scoring}
+        # The rows themselves are kept, which they were not always.
+        values = {
+            "pool": recipe.data.pool,
+            "kept": True,
+            **recipe.negatives.model_dump(),
+            **self._reading.values,
+            "teacher": self._scoring(teacher),
+        }
         return self._stages.run(f"{self._prefix}check-teacher", values, [student, teacher.stage], work)
 
-    def score(self, name: str, candidates: Done, teacher: TeacherAt) -> Done:
-        """Let the teacher score all candidates."""
+    def score(self, name: str, candidates: Done, teacher: TeacherAt, files: Sequence[Path] = ()) -> Done:
+        """Let the teacher score all candidates; ``files`` hold scores that it has given already."""
         settings = self._recipe.teacher
         assert settings is not None
+        known = {pair: score for file in files for pair, score in read_scores(file).items()}
 
         def work(folder: Path) -> dict[str, Any]:
-            rows = read_rows(candidates)
+            rows = self._reading.together(read_rows(candidates))
             model = load_for_scoring(teacher, settings)
-            return {"queries": write_parts(folder, rows, lambda _, part: score_rows(part, model))}
 
-        values = scoring_values(teacher, settings)
+            def score(_: int, part: Sequence[CandidateList]) -> list[CandidateList]:
+                return score_rows(part, model, self._reading, known)
+
+            count = write_parts(folder, rows, score)
+            if processes().is_main_process:
+                write_scores(folder / SCORES, read_parts(folder))
+            return {"queries": count, **self._reading.counts(rows)}
+
+        values = self._scoring(teacher) | self._reading.values
+        values |= {"known": digest_files(files)} if files else {}
         return self._stages.run(f"{self._prefix}{name}", values, [candidates, teacher.stage], work)
 
     def generate(self, mined: Done, student: Done, teacher: TeacherAt) -> Done:
-        """Write queries in other languages for the positives, and keep those that the settings want."""
+        """Write queries in other languages for the positives, or take the queries' twins, or both."""
         settings, seed = self._recipe.generation, self._recipe.seed
-        assert self._recipe.teacher is not None
-        recipe = self._recipe.teacher
 
         def work(folder: Path) -> dict[str, Any]:
-            model = load_for_scoring(teacher, recipe)
-            assert isinstance(model, QueryGenerator)
+            rows = read_rows(mined)
+            written = (
+                self._written(folder / "written", rows, student, teacher) if settings.writes else NOTHING
+            )
+            known = twin_rows(rows, self._reading.twins, settings, seed) if settings.has_twins else []
+            count = write_parts(folder, [*written.rows, *known], lambda _, part: part)
+            languages = Counter(row.lang for row in read_parts(folder))
+            return {"queries": count, "languages": dict(sorted(languages.items())), **written.counts}
 
-            def write(number: int, part: Sequence[CandidateList]) -> list[CandidateList]:
-                return generate_rows(part, model, settings, seed + number)
-
-            if not settings.filters:
-                return {"queries": write_parts(folder, read_rows(mined), write)}
-            # All that was written stays, so that a run that goes on counts what was dropped before.
-            write_parts(folder / "written", read_rows(mined), write)
-            kept = keep_good(list(read_parts(folder / "written")), settings, search(folder))
-            return {"queries": write_parts(folder, kept.rows, lambda _, part: part), **kept.counts}
-
-        def search(folder: Path) -> Search:
-            corpus = self._data.corpus
-            return lambda rows, depth: _retrieve(student.model, rows, corpus, depth, folder)
-
-        values = {"seed": seed, **settings.model_dump(), **scoring_values(teacher, recipe)}
+        values = {"seed": seed, **settings.model_dump(exclude={"source"}), **self._scoring(teacher)}
+        if settings.has_twins:
+            values |= {"source": settings.source, **self._reading.values}
         builds_on = [mined, teacher.stage, *([student] if settings.round_trip else [])]
         return self._stages.run(f"{self._prefix}generate", values, builds_on, work)
+
+    def _written(
+        self, folder: Path, rows: Sequence[CandidateList], student: Done, teacher: TeacherAt
+    ) -> Kept:
+        """Let the teacher write, and keep what the settings want; all of it stays in ``folder``."""
+        settings, seed = self._recipe.generation, self._recipe.seed
+        assert self._recipe.teacher is not None
+        model = load_for_scoring(teacher, self._recipe.teacher)
+        assert isinstance(model, QueryGenerator)
+        write_parts(folder, rows, lambda number, part: generate_rows(part, model, settings, seed + number))
+        written = list(read_parts(folder))
+        if not settings.filters:
+            return Kept(written, {})
+
+        def search(asked: Sequence[CandidateList], depth: int) -> tuple[Ranking, Mapping[str, Passage]]:
+            return _retrieve(student.model, asked, self._data.corpus, depth, folder)
+
+        return keep_good(written, settings, search)
+
+    def _scoring(self, teacher: TeacherAt) -> dict[str, Any]:
+        assert self._recipe.teacher is not None
+        return scoring_values(teacher, self._recipe.teacher)
 
     def train_student(
         self,
@@ -285,9 +356,9 @@ def _load(student: Path) -> DualEncoder:
     return DualEncoder.from_pretrained(student, str(processes().device))
 
 
-def _write(folder: Path, rows: Sequence[CandidateList]) -> int:
+def _write(folder: Path, rows: Sequence[CandidateList], name: str = MINED) -> int:
     state = processes()
     if state.is_main_process:
-        write_candidates(folder / MINED, rows)
+        write_candidates(folder / name, rows)
     state.wait_for_everyone()
     return len(rows)

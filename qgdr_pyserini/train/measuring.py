@@ -11,7 +11,6 @@ from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.collection.tevatron import CandidateList
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.train.search import search
-from qgdr_pyserini.train.steps import with_scores
 
 
 def recall_by_language(
@@ -66,17 +65,3 @@ def reranking_accuracy(rows: Iterable[CandidateList]) -> dict[str, float]:
             found[row.lang].append(hit)
             found["all"].append(hit)
     return {lang: sum(hits) / len(hits) for lang, hits in sorted(found.items())}
-
-
-def score_with_student(encoder: DualEncoder, rows: Sequence[CandidateList]) -> list[CandidateList]:
-    """Score the candidates of queries by a student, as `score_rows` does by a teacher."""
-    queries = torch.from_numpy(encoder.encode_queries([row.query for row in rows]))
-    passages = list(dict.fromkeys(item.passage for row in rows for item in row.candidates))
-    place = {passage: i for i, passage in enumerate(passages)}
-    vectors = torch.from_numpy(
-        encoder.encode_passages([p.text for p in passages], [p.title for p in passages])
-    )
-    return [
-        with_scores(row, (vectors[[place[c.passage] for c in row.candidates]] @ query).tolist())
-        for row, query in zip(rows, queries, strict=True)
-    ]

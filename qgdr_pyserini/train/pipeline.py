@@ -19,6 +19,7 @@ from qgdr_pyserini.train.card import Training, write_card
 from qgdr_pyserini.train.first_student import first_student
 from qgdr_pyserini.train.glossary import add_glossary
 from qgdr_pyserini.train.iteration import CUTOFF, Iteration, Ranker
+from qgdr_pyserini.train.lexical_score import LexicalScorer
 from qgdr_pyserini.train.low_rank import require_peft
 from qgdr_pyserini.train.measuring import recall_by_language
 from qgdr_pyserini.train.recipe_settings import Recipe
@@ -40,6 +41,8 @@ class RunOptions:
         Folders of other runs, whose complete stages stand for equal ones of this run.
     bm25
         Retrieves the first hard negatives where the recipe asks for BM25; None where it cannot.
+    bm25_scorer
+        Scores candidates by dictionary BM25, likewise.
     say
         Called with a line about each stage.
     """
@@ -47,6 +50,7 @@ class RunOptions:
     resume: bool = False
     reuse: Sequence[Path] = ()
     bm25: Ranker | None = None
+    bm25_scorer: LexicalScorer | None = None
     say: Callable[[str], object] = lambda line: None
 
 
@@ -79,7 +83,7 @@ def train_encoder(
     """
     with begin(recipe, data_folder, output, options) as (data, stages):
         student = first_student(recipe, data, stages)
-        student = iterate(recipe, data, student, stages, options.bm25)
+        student = iterate(recipe, data, student, stages, options)
         target = output / "encoder"
         if processes().is_main_process:
             _export(recipe, data, student, stages, target)
@@ -107,6 +111,8 @@ def begin(
         raise QgdrError("negatives.first 'bm25' needs Pyserini; install it, or choose 'student' or 'given'")
     if recipe.teacher is not None and recipe.teacher.lora:
         require_peft()
+    if recipe.adds_bm25 and options.bm25_scorer is None:
+        raise QgdrError("combination: 'bm25-lexicon' needs Pyserini; install it, or take it out of 'scores'")
     main = processes().is_main_process
     with only_writer(output) if main else contextlib.nullcontext():
         if main:
@@ -126,16 +132,18 @@ def _check_languages(recipe: Recipe, data: TrainingData) -> None:
             raise QgdrError(f"query {row.query_id!r} has no language; give it a 'lang', or set data.language")
     pairs = [*data.pairs.questions, *data.pairs.sentences] if data.pairs else []
     used = {row.lang for row in pairs} if recipe.teacher.translation else set()
+    if data.pairs and recipe.aligns and recipe.generation.has_twins:
+        used |= {row.lang for row in data.pairs.questions}
     for language in sorted({*used, *data.languages, *recipe.generation.languages}):
         language_name(language)
 
 
-def iterate(recipe: Recipe, data: TrainingData, student: Done, stages: Stages, bm25: Ranker | None) -> Done:
+def iterate(recipe: Recipe, data: TrainingData, student: Done, stages: Stages, options: RunOptions) -> Done:
     """Warm the student up, train the teacher, and distil as often as the recipe says."""
     zero, first = Iteration(0, recipe, data, stages), recipe.negatives.first
     mined: Done | None = None
     if recipe.mines_first:
-        mined = zero.mine(student, bm25 if first == "bm25" else None, given=first == "given")
+        mined = zero.mine(student, options.bm25 if first == "bm25" else None, given=first == "given")
     if recipe.warmup and mined:
         student = zero.train_student("warmup", recipe.warmup, student, mined)
     teacher: TeacherAt | None = None
@@ -146,7 +154,8 @@ def iterate(recipe: Recipe, data: TrainingData, student: Done, stages: Stages, b
     if recipe.distillation:
         for number in range(1, recipe.iterations + 1):
             known = mined if number == 1 and recipe.mines_once else None
-            student = Iteration(number, recipe, data, stages).run(student, teacher, known)
+            iteration = Iteration(number, recipe, data, stages, options.bm25_scorer)
+            student = iteration.run(student, teacher, known)
     return student
 
 

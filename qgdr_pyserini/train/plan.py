@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
+from qgdr_pyserini.train.combination_settings import CombinationSettings
 from qgdr_pyserini.train.distillation_settings import DistillationSettings
 from qgdr_pyserini.train.model_size import ModelSize, checkpoint_size, source_size
 from qgdr_pyserini.train.pair_settings import PairSettings
@@ -100,7 +101,11 @@ class _Plan:
         bytes_each = {"fp32": 4, "fp16": 2, "fp8": 1}[recipe.export]
         most = "at most " if recipe.student.prune else ""
         about = f"{most}{size.parameters:,} parameters, {size.dimension} dimensions, " if size else ""
-        disk = f"{most}{size.parameters * bytes_each / 2**20:,.0f} MiB on disk" if size else "size not known here"
+        disk = (
+            f"{most}{size.parameters * bytes_each / 2**20:,.0f} MiB on disk"
+            if size
+            else "size not known here"
+        )
         glossary = " beside the glossary" if recipe.glossary else ""
         yield Line("encoder", about + disk + glossary)
 
@@ -149,11 +154,27 @@ class _Plan:
             pairs = self._queries * (recipe.negatives.negatives + 1)
             yield self._score(f"{prefix}score", pairs)
             if recipe.aligns:
-                asked = recipe.generation.languages_per_query or len(recipe.generation.languages)
-                count = self._queries * asked * recipe.generation.n
-                yield self._generate(f"{prefix}generate", count)
-                yield self._score(f"{prefix}score-generated", count * (recipe.negatives.negatives + 1))
+                yield from self._align(prefix)
+            if recipe.combination:
+                yield from self._combine(prefix, recipe.combination)
         yield self._train_student(f"{prefix}distil", settings)
+
+    def _align(self, prefix: str) -> Iterator[Line]:
+        settings = self._recipe.generation
+        if settings.writes:
+            count = self._queries * (settings.languages_per_query or len(settings.languages)) * settings.n
+            yield self._generate(f"{prefix}generate", count)
+            yield self._score(f"{prefix}score-generated", count * (self._recipe.negatives.negatives + 1))
+        else:
+            yield Line(f"{prefix}generate", f"twins in {', '.join(settings.languages) or 'all languages'}")
+            yield Line(f"{prefix}score-generated", "as many as there are")
+
+    def _combine(self, prefix: str, settings: CombinationSettings) -> Iterator[Line]:
+        how = "given" if settings.weights else "fitted to held-out queries"
+        yield Line(f"{prefix}weigh", f"weights of {', '.join(settings.scores)}: {how}")
+        yield Line(f"{prefix}combine", "their sum; the student encodes all candidates")
+        if self._recipe.aligns:
+            yield Line(f"{prefix}combine-generated", "the same")
 
     def _mine(self, stage: str, how: str) -> Line:
         recipe = self._recipe

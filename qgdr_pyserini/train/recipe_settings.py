@@ -12,6 +12,7 @@ from qgdr_pyserini.model.precision import OnDisk, Precision
 from qgdr_pyserini.model.pruning import PruningSettings
 from qgdr_pyserini.model.query_generator import GeneratorSettings
 from qgdr_pyserini.settings import Settings
+from qgdr_pyserini.train.combination_settings import LEXICAL, CombinationSettings
 from qgdr_pyserini.train.distillation_settings import DistillationSettings, WarmupSettings
 from qgdr_pyserini.train.embedding_start_settings import EmbeddingStartSettings
 from qgdr_pyserini.train.generation_settings import GenerationSettings
@@ -46,6 +47,9 @@ class DataSettings(Settings):
     distilled_per_language
         As many of them are mined for, scored and distilled in the iterations; 0 takes all. Warm-up and
         teacher learn from the others, too.
+    unlabelled_per_language
+        For ``training-set``: so many translated questions without a passage, in English and in each other
+        language, are distilled too. Their candidates are what the student retrieves with the English.
     pool
         Held-out queries are searched in their own passages and so many others, the first by a digest
         of their ids; 0 takes all. Without a GPU, encoding them all takes minutes each time.
@@ -58,6 +62,7 @@ class DataSettings(Settings):
     unanswerable: bool = True
     limit_per_language: int = Field(default=0, ge=0)
     distilled_per_language: int = Field(default=0, ge=0)
+    unlabelled_per_language: int = Field(default=0, ge=0)
     pool: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
@@ -172,6 +177,14 @@ class TeacherRecipe(Settings):
         Training to write queries, by the generation loss.
     ranking
         Training to tell positives from hard negatives, by the contrastive loss.
+    reads
+        ``english``: where a question has an English twin, this is what is scored, and the foreign question
+        is taught by it; see `qgdr_pyserini.train.twins`.
+    translations
+        File of further English twins, language, question and English a line.
+    known_scores
+        Files of scores that this teacher has given already, of ``N-score`` or ``qgdr score
+        --scores-output``; only the rest is computed.
     precision, batch_size
         While scoring and generating: of the model, and passages or pairs at a time.
     seed
@@ -189,6 +202,9 @@ class TeacherRecipe(Settings):
     translation: TextSettings | None = None
     generation: TextSettings | None = None
     ranking: RankingSettings | None = None
+    reads: Literal["original", "english"] = "original"
+    translations: str = ""
+    known_scores: list[str] = Field(default_factory=list)
     precision: Precision = "fp32"
     batch_size: int = Field(default=32, ge=1)
     seed: int | None = None
@@ -199,6 +215,8 @@ class TeacherRecipe(Settings):
             raise ValueError("a cross-encoder writes no text; take 'translation' and 'generation' out")
         if self.kind == "cross-encoder" and self.lora:
             raise ValueError("'lora' is for query generators: a cross-encoder's head is new; take it out")
+        if self.translations and self.reads != "english":
+            raise ValueError("'translations' is for a teacher that reads English; set reads = 'english'")
         return self
 
 
@@ -255,7 +273,7 @@ class Recipe(Settings):
         Precision of the weights on disk; see `qgdr_pyserini.model.precision.OnDisk`.
     data, vocabulary, student, pairs, embedding_start, translation, pretraining, warmup, teacher, negatives
         Groups of settings.
-    generation, distillation, glossary
+    generation, combination, distillation, glossary
         Further groups.
     """
 
@@ -277,6 +295,7 @@ class Recipe(Settings):
     teacher: TeacherRecipe | None = None
     negatives: MiningSettings = MiningSettings()
     generation: GenerationSettings = GenerationSettings()
+    combination: CombinationSettings | None = None
     distillation: DistillationSettings | None = None
     glossary: GlossarySettings | None = None
 
@@ -295,11 +314,18 @@ class Recipe(Settings):
     @property
     def mines_once(self) -> bool:
         """Whether those negatives are also the first iteration's: its student has mined them."""
-        return self.mines_first and self.warmup is None and self.negatives.first == "student"
+        first = self.mines_first and self.warmup is None and self.negatives.first == "student"
+        # Questions without a passage are not among those mined first.
+        return first and not self.data.unlabelled_per_language
+
+    @property
+    def adds_bm25(self) -> bool:
+        """Whether dictionary BM25 is among the scores that are added up."""
+        return self.combination is not None and LEXICAL in self.combination.scores
 
     @property
     def aligns(self) -> bool:
-        """Whether queries are generated and aligned."""
+        """Whether queries are aligned with generated ones or twins."""
         return self.distillation is not None and self.distillation.alpha > 0
 
 
@@ -309,6 +335,7 @@ def _contradictions(recipe: Recipe) -> list[tuple[bool, str]]:
     training_set = recipe.data.format == "training-set"
     distillation, warmup, teacher = recipe.distillation, recipe.warmup, recipe.teacher
     taught = distillation is not None and (distillation.kd > 0 or distillation.alpha > 0)
+    writes = recipe.aligns and recipe.generation.writes
     groups = [group for group in (warmup, distillation) if group is not None]
     replayed = any(group.replay is not None for group in groups)
     switched = any(group.code_switched for group in groups)
@@ -355,18 +382,39 @@ def _contradictions(recipe: Recipe) -> list[tuple[bool, str]]:
             recipe.glossary is not None and not training_set,
             "'glossary' needs data of format 'training-set'",
         ),
+        (
+            bool(recipe.data.unlabelled_per_language) and not (taught and training_set),
+            "'data.unlabelled_per_language' needs data of format 'training-set', and 'kd' or 'alpha' above 0",
+        ),
         (taught and teacher is None, "distillation with 'kd' or 'alpha' above 0 needs 'teacher'"),
+        (
+            recipe.adds_bm25 and not training_set,
+            "'bm25-lexicon' needs data of format 'training-set', which has a lexicon",
+        ),
+        (
+            recipe.combination is not None and teacher is None,
+            "'combination' needs 'teacher', whose score is one of those added up",
+        ),
+        (
+            recipe.combination is not None and not recipe.combination.weights and not recipe.holdout,
+            "'combination' needs 'weights', or a 'holdout' above 0 to fit them to",
+        ),
         (
             warmup is not None and (warmup.kd > 0 or warmup.alpha > 0),
             "warmup has no teacher yet; set its 'kd' and 'alpha' to 0",
         ),
         (
-            recipe.aligns and (teacher is None or teacher.kind != "query-generator"),
-            "'alpha' above 0 needs a teacher of kind 'query-generator', which writes the aligned queries",
+            writes and (teacher is None or teacher.kind != "query-generator"),
+            "'alpha' above 0 needs a teacher of kind 'query-generator', which writes the aligned queries, or "
+            "generation.source 'twins'",
         ),
         (
-            recipe.aligns and not recipe.generation.languages,
-            "'alpha' above 0 needs 'generation.languages'",
+            writes and not recipe.generation.languages,
+            "'alpha' above 0 needs 'generation.languages', or generation.source 'twins'",
+        ),
+        (
+            recipe.aligns and recipe.generation.has_twins and not training_set,
+            "generation.source 'twins' needs data of format 'training-set'",
         ),
         (
             teacher is not None and teacher.translation is not None and not training_set,

@@ -17,8 +17,10 @@ from qgdr_pyserini.model.query_generator import QueryGenerator
 from qgdr_pyserini.model.teacher import Pair, Query, Teacher
 from qgdr_pyserini.train.generation_filters import Search, keep_good
 from qgdr_pyserini.train.generation_settings import GenerationSettings
+from qgdr_pyserini.train.known_scores import NOTHING_KNOWN, KnownScores
 from qgdr_pyserini.train.mining import search_with
 from qgdr_pyserini.train.negatives import NegativeSettings, mine_negatives, read_ranking
+from qgdr_pyserini.train.twins import Twins, read_translations, reading_english
 
 AnyPath = str | os.PathLike[str]
 Advance = Callable[[int], object]
@@ -28,7 +30,14 @@ _BLOCK = 64
 
 
 def score_file(
-    source: AnyPath, target: AnyPath, teacher: Teacher, *, language: str = "en", advance: Advance = id
+    source: AnyPath,
+    target: AnyPath,
+    teacher: Teacher,
+    *,
+    language: str = "en",
+    translations: AnyPath | None = None,
+    known: KnownScores = NOTHING_KNOWN,
+    advance: Advance = id,
 ) -> int:
     """Let a teacher score every candidate of every query.
 
@@ -40,6 +49,10 @@ def score_file(
         What scores.
     language
         Of queries whose row does not say.
+    translations
+        Questions that are read in English, as `qgdr_pyserini.train.twins.read_translations` takes them.
+    known
+        Scores that this teacher need not compute.
     advance
         Told the number of queries after each block of them.
 
@@ -48,21 +61,63 @@ def score_file(
     int
         Number of queries.
     """
-    rows = _in_blocks(source, lambda block: score_rows(block, teacher, language), advance)
+
+    def as_given(row: CandidateList) -> Query:
+        return Query(row.query, row.lang or language)
+
+    twins = Twins([], read_translations(translations)) if translations else None
+    ask = reading_english(twins, as_given) if twins else as_given
+    rows = _in_blocks(source, lambda block: score_rows(block, teacher, ask, known), advance)
     return write_candidates(target, rows)
 
 
-def score_rows(rows: Sequence[CandidateList], teacher: Teacher, language: str = "en") -> list[CandidateList]:
-    """Score queries together, each distinct passage being one for the teacher."""
+def as_it_is(row: CandidateList) -> Query:
+    """Ask a row's own question; a row that does not name its language is in English."""
+    return Query(row.query, row.lang or "en")
+
+
+def score_rows(
+    rows: Sequence[CandidateList],
+    teacher: Teacher,
+    ask: Callable[[CandidateList], Query] = as_it_is,
+    known: KnownScores = NOTHING_KNOWN,
+) -> list[CandidateList]:
+    """Score queries together, each distinct passage and each distinct pair being one for the teacher.
+
+    Parameters
+    ----------
+    rows
+        Queries with candidates.
+    teacher
+        What scores.
+    ask
+        What the teacher reads as a row's question.
+    known
+        Scores by query id and docid that are taken as they are.
+    """
     places: dict[Passage, int] = {}
-    queries = [Query(row.query, row.lang or language) for row in rows]
-    pairs = [
-        Pair(q, places.setdefault(item.passage, len(places)))
-        for q, row in enumerate(rows)
-        for item in row.candidates
+    queries: dict[Query, int] = {}
+    pairs: dict[Pair, int] = {}
+
+    def place(row: CandidateList, item: Candidate) -> int | None:
+        """Tell which pair it is; None where the score is known."""
+        if (row.query_id, item.passage.docid) in known:
+            return None
+        query = queries.setdefault(ask(row), len(queries))
+        return pairs.setdefault(Pair(query, places.setdefault(item.passage, len(places))), len(pairs))
+
+    asked = [[place(row, item) for item in row.candidates] for row in rows]
+    scores = teacher.score_pairs(list(queries), list(places), list(pairs)).tolist() if pairs else []
+    return [
+        with_scores(
+            row,
+            [
+                known[row.query_id, item.passage.docid] if i is None else scores[i]
+                for item, i in zip(row.candidates, own, strict=True)
+            ],
+        )
+        for row, own in zip(rows, asked, strict=True)
     ]
-    scores = iter(teacher.score_pairs(queries, list(places), pairs).tolist())
-    return [with_scores(row, [next(scores) for _ in row.candidates]) for row in rows]
 
 
 def with_scores(row: CandidateList, scores: Sequence[float]) -> CandidateList:
@@ -188,17 +243,17 @@ def generate_rows(
         for query in generator.generate(passages, [language], settings.n, seed=seed, top_k=settings.top_k):
             made[asked[query.passage].query_id, language].append(query.text)
     return [
-        _aligned(row, language, number, text)
+        aligned_row(row, language, str(number), text)
         for row in rows
         for language in settings.languages
         for number, text in enumerate(made[row.query_id, language])
     ]
 
 
-def _aligned(row: CandidateList, language: str, number: int, text: str) -> CandidateList:
-    """Give a generated query its source query's candidates, without scores."""
+def aligned_row(row: CandidateList, language: str, name: str, text: str) -> CandidateList:
+    """Give a query that is aligned with ``row`` its candidates, without scores, and the id with the name."""
     return CandidateList(
-        query_id=f"{row.query_id}.{language}.{number}",
+        query_id=f"{row.query_id}.{language}.{name}",
         query=text,
         positives=tuple(Candidate(item.passage) for item in row.positives),
         negatives=tuple(Candidate(item.passage) for item in row.negatives),

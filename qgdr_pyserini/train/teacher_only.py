@@ -35,5 +35,5 @@ def train_teacher(recipe: Recipe, data_folder: Path, output: Path, options: RunO
         raise QgdrError(f"recipe {recipe.name}: trains no teacher; leave --teacher-only out")
     with begin(recipe, data_folder, output, options) as (data, stages):
         student = first_student(recipe, data, stages)
-        iterate(recipe.model_copy(update={"distillation": None}), data, student, stages, options.bm25)
+        iterate(recipe.model_copy(update={"distillation": None}), data, student, stages, options)
     return stages.done[-1].model

@@ -18,6 +18,7 @@ from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.train.holdout import article_is_held_out, split_by_article
 from qgdr_pyserini.train.recipe_settings import DataSettings
 from qgdr_pyserini.train.shares import first_of_each_language, place_by_digest
+from qgdr_pyserini.train.unlabelled import unlabelled_rows
 
 Corpus = Callable[[], Iterator[Passage]]
 """Starts the passages from the beginning; they need not fit into memory."""
@@ -32,7 +33,7 @@ class TrainingData:
     rows
         Queries to learn from, with their positives, and negatives where the data gives some.
     distilled
-        Those of them that the iterations work on.
+        Those of them that the iterations work on, and questions without a passage.
     held_out
         Queries about articles that are kept from training.
     corpus
@@ -62,7 +63,12 @@ class TrainingData:
     @property
     def languages(self) -> list[str]:
         """Languages of the queries to learn from."""
-        return sorted({row.lang for row in self.rows})
+        return sorted({row.lang for row in (*self.rows, *self.distilled)})
+
+    @property
+    def unlabelled(self) -> list[CandidateList]:
+        """Those of the distilled questions that have no passage."""
+        return [row for row in self.distilled if not row.positives]
 
     def texts(self) -> Iterator[str]:
         """Go through every text that is learned from: queries, passages, and both sides of translations."""
@@ -96,11 +102,15 @@ def read_training_data(folder: Path, settings: DataSettings, holdout: float) -> 
     rows = take_per_language(data.rows, settings.limit_per_language)
     if not rows:
         raise QgdrError(f"{folder}: no query with a passage is left to learn from")
-    selected = [settings.model_dump(exclude={"distilled_per_language", "pool"}), holdout]
+    # What is left out here is named by the stages that it matters to.
+    later = {"distilled_per_language", "unlabelled_per_language", "pool"}
+    selected = [settings.model_dump(exclude=later), holdout]
+    limit = settings.unlabelled_per_language
+    unlabelled = unlabelled_rows(data.pairs, data.held_out, limit) if data.pairs and limit else []
     return dataclasses.replace(
         data,
         rows=rows,
-        distilled=take_per_language(rows, settings.distilled_per_language),
+        distilled=[*take_per_language(rows, settings.distilled_per_language), *unlabelled],
         pool=_smaller(data.pool, data.held_out, settings.pool),
         digest=hashlib.sha256(f"{data.files} {selected}".encode()).hexdigest()[:16],
     )

@@ -1,0 +1,143 @@
+"""The stages that make one teacher of several scores: ``N-weigh``, and ``N-combine`` for each set of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from qgdr_pyserini.collection.tevatron import CandidateList, read_candidates
+from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.model.scorers import load_scorer
+from qgdr_pyserini.model.teacher import Teacher
+from qgdr_pyserini.train.combination import combine, describe, fit, quality
+from qgdr_pyserini.train.combination_settings import LEXICAL, OWN, CombinationSettings
+from qgdr_pyserini.train.known_scores import KnownScores
+from qgdr_pyserini.train.lexical_score import Lexical
+from qgdr_pyserini.train.parts import write_parts
+from qgdr_pyserini.train.recipe_settings import Recipe
+from qgdr_pyserini.train.stage_rows import read_rows
+from qgdr_pyserini.train.stages import Done, Stages
+from qgdr_pyserini.train.steps import score_rows, with_scores
+from qgdr_pyserini.train.training import processes
+
+CHECKED = "{}.jsonl.gz"
+"""File of held-out queries in the stage that checks the teacher, by the name of the score."""
+
+
+class Combiner:
+    """Adds up the scores that a recipe's ``combination`` names.
+
+    Parameters
+    ----------
+    prefix
+        Of the iteration's stages.
+    recipe
+        With ``combination`` and ``teacher``.
+    student
+        From the iteration before.
+    checked
+        The stage that scored held-out queries; None where nothing is held out.
+    stages
+        Runs them.
+    lexical
+        Dictionary BM25, where it is one of the scores.
+    """
+
+    def __init__(
+        self,
+        prefix: str,
+        recipe: Recipe,
+        student: Done,
+        checked: Done | None,
+        stages: Stages,
+        lexical: Lexical | None,
+    ) -> None:
+        assert recipe.combination is not None
+        self._lexical = lexical
+        self._settings: CombinationSettings = recipe.combination
+        self._prefix, self._recipe, self._stages = prefix, recipe, stages
+        self._student, self._checked = student, checked
+        self._scorers: dict[str, Teacher] = {}
+        self._weighed = self._weigh()
+
+    def combine(self, name: str, scored: Done) -> Done:
+        """Write rows that the teacher has scored with the weighted sum instead.
+
+        Parameters
+        ----------
+        name
+            Of the stage.
+        scored
+            The stage that wrote them.
+        """
+        weights = self._weighed.record["weights"]
+
+        def work(folder: Path) -> dict[str, Any]:
+            found = read_rows(scored)
+            lexical = self._lexical.score(found) if self._lexical else {}
+
+            def add(_: int, rows: Sequence[CandidateList]) -> list[CandidateList]:
+                return list(combine(self._parts({"teacher": rows}, lexical), weights))
+
+            return {"queries": write_parts(folder, found, add)}
+
+        builds_on = [scored, self._student, self._weighed]
+        return self._stages.run(f"{self._prefix}{name}", self._values, builds_on, work)
+
+    def _weigh(self) -> Done:
+        def work(folder: Path) -> dict[str, Any]:
+            held = self._held_out() if self._checked else {}
+            lexical = self._lexical.score(held["teacher"]) if held and self._lexical else {}
+            parts = self._parts(held, lexical) if held else {}
+            weights = self._settings.weights or fit(parts)
+            found = quality(parts, weights) if parts else {}
+            for line in describe(weights, found):
+                self._stages.say(f"{self._prefix}weigh: {line}")
+            return {"weights": weights, **found}
+
+        if self._checked is None and not self._settings.weights:
+            raise QgdrError(
+                "combination: nothing is held out to fit weights to; raise holdout, or give weights"
+            )
+        builds_on = [self._student, *([self._checked] if self._checked else [])]
+        return self._stages.run(f"{self._prefix}weigh", self._values, builds_on, work)
+
+    @property
+    def _values(self) -> dict[str, Any]:
+        return {**self._settings.model_dump(), **(self._lexical.values if self._lexical else {})}
+
+    def _held_out(self) -> dict[str, list[CandidateList]]:
+        assert self._checked is not None
+        files = {name: self._checked.folder / CHECKED.format(name) for name in OWN}
+        return {name: list(read_candidates(file)) for name, file in files.items()}
+
+    def _parts(
+        self, known: Mapping[str, Sequence[CandidateList]], lexical: KnownScores
+    ) -> dict[str, Sequence[CandidateList]]:
+        """Score by everything that is not known yet; the teacher's own scores always are."""
+        rows = known["teacher"]
+
+        def scored(name: str) -> Sequence[CandidateList]:
+            if name == LEXICAL:
+                return [
+                    with_scores(row, [lexical[row.query_id, c.passage.docid] for c in row.candidates])
+                    for row in rows
+                ]
+            return known[name] if name in known else score_rows(rows, self._scorer(name))
+
+        return {name: scored(name) for name in self._settings.scores}
+
+    def _scorer(self, name: str) -> Teacher:
+        """Load what scores under a name; the student computes in the precision that it searches in."""
+        teacher = self._recipe.teacher
+        assert teacher is not None
+        if name not in self._scorers:
+            student = name == "student"
+            self._scorers[name] = load_scorer(
+                str(self._student.model) if student else self._settings.others[name],
+                device=str(processes().device),
+                precision=self._recipe.negatives.precision if student else teacher.precision,
+                batch_size=teacher.batch_size,
+            )
+        return self._scorers[name]

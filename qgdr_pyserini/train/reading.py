@@ -1,0 +1,54 @@
+"""What a recipe's teacher reads of a question: the question, or its English twin."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from qgdr_pyserini.collection.tevatron import CandidateList
+from qgdr_pyserini.model.teacher import Query
+from qgdr_pyserini.train.recipe_settings import TeacherRecipe
+from qgdr_pyserini.train.steps import as_it_is
+from qgdr_pyserini.train.training_data import TrainingData, digest_files
+from qgdr_pyserini.train.twins import Twins, find_twins, reading_english
+
+
+class Reading:
+    """Called with a row, tells what the teacher reads.
+
+    Parameters
+    ----------
+    data
+        Of the run; the twins are looked for when first needed.
+    teacher
+        None where the recipe has none.
+    """
+
+    def __init__(self, data: TrainingData, teacher: TeacherRecipe | None) -> None:
+        self._data = data
+        self._english = teacher is not None and teacher.reads == "english"
+        self._files = [Path(teacher.translations)] if teacher and teacher.translations else []
+
+    def __call__(self, row: CandidateList) -> Query:
+        """Ask a row's question as it is, or its English twin where there is one."""
+        return reading_english(self.twins, as_it_is)(row) if self._english else as_it_is(row)
+
+    @functools.cached_property
+    def twins(self) -> Twins:
+        """The twins of the data's questions."""
+        return find_twins(self._data, self._files)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What scores follow from, beside the questions themselves; nothing where these are read."""
+        return {"reads": "english", "translations": digest_files(self._files)} if self._english else {}
+
+    def together(self, rows: Sequence[CandidateList]) -> list[CandidateList]:
+        """Put rows that read alike side by side, so that what they share is scored once."""
+        return sorted(rows, key=self) if self._english else list(rows)
+
+    def counts(self, rows: Sequence[CandidateList]) -> dict[str, dict[str, int]]:
+        """Count the questions that are read in English, by language, for a stage's record."""
+        return {"read_in_english": self.twins.in_english(rows)} if self._english else {}

@@ -1,0 +1,60 @@
+"""Dictionary BM25 of given candidates: the scores of a search, and one of the scores of a teacher."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+from test_bm25_settings import LEXICON, PASSAGES
+from test_teacher_only import BASE, KINDS, data  # noqa: F401
+
+from qgdr_pyserini.cli.main import main
+from qgdr_pyserini.collection.corpus import Passage
+from qgdr_pyserini.collection.tevatron import Candidate, CandidateList, read_candidates
+from qgdr_pyserini.pyserini_plugin.bm25 import Options, write_bm25_runs
+from qgdr_pyserini.pyserini_plugin.bm25_scorer import score_with_bm25
+
+
+def test_candidates_have_the_scores_that_a_search_gives_them(tmp_path):
+    passages = [Passage(docid, "", text) for docid, text in PASSAGES.items()]
+    (tmp_path / "lexicon.tsv").write_text("".join("\t".join(row) + "\n" for row in LEXICON))
+    lines = [json.dumps({"id": p.docid, "contents": p.text}) + "\n" for p in passages]
+    (tmp_path / "corpus.jsonl").write_text("".join(lines))
+    questions = {
+        "de": {"q1": "Wo liegt das Schwarze Meer?", "q2": "Wo der?", "q3": "Die Flüsse"},
+        "en": {"e1": "where is the black sea"},
+        "fr": {"f1": "la forest"},
+    }
+    topics = [tmp_path / f"topics.{lang}.tsv" for lang in questions]
+    for file, own in zip(topics, questions.values(), strict=True):
+        file.write_text("".join(f"{qid}\t{text}\n" for qid, text in own.items()))
+    options = Options(lexicon=tmp_path / "lexicon.tsv")
+    expected = {}
+    for run in write_bm25_runs(tmp_path / "corpus.jsonl", topics, tmp_path / "runs", options):
+        for line in run.read_text().splitlines():
+            qid, _, docid, _, score, _ = line.split()
+            expected[qid, docid] = float(score)
+    rows = [
+        CandidateList(qid, text, (Candidate(passages[0]),), tuple(map(Candidate, passages[2:])), lang)
+        for lang, own in questions.items()
+        for qid, text in own.items()
+    ]
+    found = score_with_bm25(rows, passages, tmp_path / "lexicon.tsv", None)
+    assert found.keys() == {(r.query_id, c.passage.docid) for r in rows for c in r.candidates}
+    assert max(found.values()) > 0
+    for pair, score in found.items():
+        # A run has its scores with what breaks ties.
+        assert score == pytest.approx(expected.get(pair, 0.0), abs=1e-3)
+
+
+def test_a_pipeline_adds_it_up(tiny_encoder, data, tmp_path):  # noqa: F811
+    recipe, run = tmp_path / "recipe.toml", tmp_path / "run"
+    text = BASE.format(student=tiny_encoder, kind="cross-encoder", configuration=KINDS["cross-encoder"])
+    recipe.write_text(f'{text}\n[combination]\nscores = ["teacher", "bm25-lexicon"]\n')
+    done = CliRunner().invoke(main, ["train", str(recipe), "--data", str(data), "--output", str(run)])
+    assert done.exit_code == 0, done.output
+    record = json.loads((run / "encoder" / "training.json").read_text())["stages"]["1-weigh"]
+    # The river's name is in question and passage, in either language.
+    assert record["weights"]["bm25-lexicon"] > 0
+    assert record["first"]["sum"]["all"] > 0.3
+    combined = list(read_candidates(run / "1-combine" / "part-00000.jsonl.gz"))
+    assert len({item.score for row in combined for item in row.candidates}) > 10

@@ -345,3 +345,17 @@ def test_held_out_queries_are_searched_in_as_many_passages_as_asked(slice_folder
     assert len(kept) == len(own) + 25
     assert len(list(everything.pool())) > len(kept)
     assert few.digest == everything.digest
+
+
+def test_labels_are_hidden_and_languages_left_out_as_asked(slice_folder):
+    every = read_training_data(slice_folder, DataSettings(), 0.1)
+    few = read_training_data(slice_folder, DataSettings(labels=0.05, without=["it", "da"]), 0.1)
+    asked = {row.query_id for row in every.rows if row.lang not in ("it", "da")}
+    labelled = {row.query_id for row in few.rows}
+    hidden = {row.query_id for row in few.unlabelled}
+    assert labelled | hidden == asked
+    assert not labelled & hidden
+    assert 0 < len(labelled) < 0.1 * len(asked)
+    assert not {"it", "da"} & {*few.languages}
+    assert {"it", "da"} & {row.lang for row in few.held_out}
+    assert few.digest != every.digest

@@ -42,6 +42,11 @@ class DataSettings(Settings):
     unanswerable
         For ``training-set``: whether queries are learned from whose passage does not answer them (those that
         are held out are measured on in any case).
+    labels
+        Share of each language's queries whose passages are known, chosen by a digest of their ids: to see
+        what a teacher is worth where labels are few. The others are distilled without (``kd``).
+    without
+        ISO codes of languages whose queries are left out.
     limit_per_language
         Queries taken of each language, the first by a digest of their ids; 0 takes all.
     distilled_per_language
@@ -60,6 +65,8 @@ class DataSettings(Settings):
     corpus: str = ""
     language: str = "en"
     unanswerable: bool = True
+    labels: float = Field(default=1.0, gt=0, le=1)
+    without: list[str] = Field(default_factory=list)
     limit_per_language: int = Field(default=0, ge=0)
     distilled_per_language: int = Field(default=0, ge=0)
     unlabelled_per_language: int = Field(default=0, ge=0)

@@ -7,7 +7,7 @@ import hashlib
 import heapq
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from qgdr_pyserini.collection.corpus import Passage, read_corpus
@@ -17,7 +17,7 @@ from qgdr_pyserini.collection.training_set import TrainingQuery, TrainingSet, re
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.train.holdout import article_is_held_out, split_by_article
 from qgdr_pyserini.train.recipe_settings import DataSettings
-from qgdr_pyserini.train.shares import first_of_each_language, place_by_digest
+from qgdr_pyserini.train.shares import first_of_each_language, place_by_digest, take_share
 from qgdr_pyserini.train.unlabelled import unlabelled_rows
 
 Corpus = Callable[[], Iterator[Passage]]
@@ -99,21 +99,30 @@ def read_training_data(folder: Path, settings: DataSettings, holdout: float) -> 
     """
     read = _training_set if settings.format == "training-set" else _tevatron
     data = read(folder, settings, holdout)
-    rows = take_per_language(data.rows, settings.limit_per_language)
+    asked = [row for row in data.rows if row.lang not in settings.without]
+    asked = take_per_language(asked, settings.limit_per_language)
+    rows = take_share(asked, settings.labels)
     if not rows:
         raise QgdrError(f"{folder}: no query with a passage is left to learn from")
     # What is left out here is named by the stages that it matters to.
     later = {"distilled_per_language", "unlabelled_per_language", "pool"}
     selected = [settings.model_dump(exclude=later), holdout]
+    hidden = _without_labels(asked, {row.query_id for row in rows})
     limit = settings.unlabelled_per_language
     unlabelled = unlabelled_rows(data.pairs, data.held_out, limit) if data.pairs and limit else []
     return dataclasses.replace(
         data,
         rows=rows,
-        distilled=[*take_per_language(rows, settings.distilled_per_language), *unlabelled],
+        distilled=[*take_per_language([*rows, *hidden], settings.distilled_per_language), *unlabelled],
         pool=_smaller(data.pool, data.held_out, settings.pool),
         digest=hashlib.sha256(f"{data.files} {selected}".encode()).hexdigest()[:16],
     )
+
+
+def _without_labels(rows: Iterable[CandidateList], labelled: Container[str]) -> list[CandidateList]:
+    return [
+        dataclasses.replace(row, positives=(), negatives=()) for row in rows if row.query_id not in labelled
+    ]
 
 
 def _smaller(pool: Corpus, held_out: Iterable[CandidateList], limit: int) -> Corpus:

@@ -96,13 +96,14 @@ class Iteration:
         # With one candidate there is nothing to mine.
         alone = settings.candidates == 1
         candidates = self.take(mined) if mined else self.mine(student, given=alone)
-        if teacher is None:
+        if teacher is None and recipe.combination is None:
             return self.train_student("distil", settings, student, candidates, last=last)
         checked = self.check_teacher(student, teacher) if self._data.held_out else None
         files = [Path(file) for file in recipe.teacher.known_scores] if recipe.teacher else []
-        scored, generated = self.score("score", candidates, teacher, files), None
-        if recipe.aligns:
-            generated = self.score("score-generated", self.generate(candidates, teacher), teacher)
+        scored = self.score("score", candidates, teacher, files) if teacher else candidates
+        generated = self.generate(candidates, teacher) if recipe.aligns else None
+        if generated and teacher:
+            generated = self.score("score-generated", generated, teacher)
         if recipe.combination:
             lexical = Lexical(self._bm25_scorer, self._data, self._reading) if recipe.adds_bm25 else None
             combiner = Combiner(self._prefix, recipe, student, checked, self._stages, lexical)
@@ -162,8 +163,8 @@ class Iteration:
         values = {"queries": len(self._data.distilled)}
         return self._stages.run(f"{self._prefix}mine", values, [mined], work)
 
-    def check_teacher(self, student: Done, teacher: TeacherAt) -> Done:
-        """See how often student and teacher put the positives of held-out queries first."""
+    def check_teacher(self, student: Done, teacher: TeacherAt | None) -> Done:
+        """See how often student and teacher, if any, put the positives of held-out queries first."""
         recipe = self._recipe
 
         def work(folder: Path) -> dict[str, Any]:
@@ -171,13 +172,11 @@ class Iteration:
             with computing_in(recipe.negatives.precision):
                 ranking = _retrieve(student.model, rows, self._data.pool, recipe.negatives.depth, folder)
             mined = mine_negatives(rows, *ranking, recipe.negatives)
-            assert recipe.teacher is not None
-            model = load_for_scoring(teacher, recipe.teacher)
             encoder = DualEncoderTeacher(_load(student.model), precision=recipe.negatives.precision)
-            scored = {
-                "teacher": score_rows(mined, model, self._reading),
-                "student": score_rows(mined, encoder),
-            }
+            scored = {"student": score_rows(mined, encoder)}
+            if teacher is not None and recipe.teacher is not None:
+                model = load_for_scoring(teacher, recipe.teacher)
+                scored["teacher"] = score_rows(mined, model, self._reading)
             for name, found in scored.items():
                 _write(folder, found, CHECKED.format(name))
             return {
@@ -193,7 +192,7 @@ class Iteration:
             **recipe.negatives.model_dump(),
             **self._reading.values,
         }
-        return self._stages.run(f"{self._prefix}check-teacher", values, [student, teacher.stage], work)
+        return self._stages.run(f"{self._prefix}check-teacher", values, [student, *_stage(teacher)], work)
 
     def score(self, name: str, candidates: Done, teacher: TeacherAt, files: Sequence[Path] = ()) -> Done:
         """Let the teacher score all candidates; ``files`` hold scores that it has given already."""
@@ -217,14 +216,13 @@ class Iteration:
         options |= {"known": digest_files(files)} if files else {}
         return self._stages.run(f"{self._prefix}{name}", options, [candidates, teacher.stage], work)
 
-    def generate(self, mined: Done, teacher: TeacherAt) -> Done:
+    def generate(self, mined: Done, teacher: TeacherAt | None) -> Done:
         """Write queries in other languages for the positives, or take the queries' twins, or both."""
         settings, seed = self._recipe.generation, self._recipe.seed
-        assert self._recipe.teacher is not None
         recipe = self._recipe.teacher
 
         def work(folder: Path) -> dict[str, Any]:
-            model = load_for_scoring(teacher, recipe) if settings.writes else None
+            model = load_for_scoring(teacher, recipe) if settings.writes and teacher and recipe else None
             assert model is None or isinstance(model, QueryGenerator)
 
             def write(number: int, part: Sequence[CandidateList]) -> list[CandidateList]:
@@ -239,11 +237,11 @@ class Iteration:
         values = {
             "seed": seed,
             **settings.model_dump(exclude={"source"}),
-            **recipe.model_dump(include={"precision", "batch_size"}),
+            **(recipe.model_dump(include={"precision", "batch_size"}) if recipe else {}),
         }
         if settings.has_twins:
             values |= {"source": settings.source, **self._reading.values}
-        return self._stages.run(f"{self._prefix}generate", values, [mined, teacher.stage], work)
+        return self._stages.run(f"{self._prefix}generate", values, [mined, *_stage(teacher)], work)
 
     def train_student(
         self,
@@ -334,6 +332,10 @@ def _retrieve(
     student: Path, rows: Sequence[CandidateList], corpus: Corpus, depth: int, folder: Path
 ) -> tuple[Ranking, Mapping[str, Passage]]:
     return retrieve(_load(student), rows, corpus, depth, folder)
+
+
+def _stage(teacher: TeacherAt | None) -> list[Done]:
+    return [teacher.stage] if teacher else []
 
 
 def _load(student: Path) -> DualEncoder:

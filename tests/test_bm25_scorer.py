@@ -50,7 +50,8 @@ def test_a_pipeline_adds_it_up(tiny_encoder, data, tmp_path):  # noqa: F811
     recipe, run = tmp_path / "recipe.toml", tmp_path / "run"
     text = BASE.format(student=tiny_encoder, kind="cross-encoder", configuration=KINDS["cross-encoder"])
     recipe.write_text(f'{text}\n[combination]\nscores = ["teacher", "bm25-lexicon"]\n')
-    done = CliRunner().invoke(main, ["train", str(recipe), "--data", str(data), "--output", str(run)])
+    start = ["train", str(recipe), "--data", str(data), "--output"]
+    done = CliRunner().invoke(main, [*start, str(run)])
     assert done.exit_code == 0, done.output
     record = json.loads((run / "encoder" / "training.json").read_text())["stages"]["1-weigh"]
     # The river's name is in question and passage, in either language.
@@ -58,3 +59,34 @@ def test_a_pipeline_adds_it_up(tiny_encoder, data, tmp_path):  # noqa: F811
     assert record["first"]["sum"]["all"] > 0.3
     combined = list(read_candidates(run / "1-combine" / "part-00000.jsonl.gz"))
     assert len({item.score for row in combined for item in row.candidates}) > 10
+
+
+def test_student_and_dictionary_teach_without_a_teacher(tiny_encoder, data, tmp_path):  # noqa: F811
+    recipe, run = tmp_path / "recipe.toml", tmp_path / "run"
+    text = BASE.format(student=tiny_encoder, kind="cross-encoder", configuration=KINDS["cross-encoder"])
+    head, distillation = text.split("[teacher]")[0], text.split("[distillation]")[1]
+    scores = '[combination]\nscores = ["student", "bm25-lexicon"]'
+    recipe.write_text(f"{head}[distillation]{distillation.replace('alpha = 0.0', 'alpha = 1.0')}\n{scores}\n")
+    start = ["train", str(recipe), "--set", "generation.source=twins"]
+    done = CliRunner().invoke(main, [*start, "--data", str(data), "--output", str(run)])
+    assert done.exit_code == 0, done.output
+    stages = json.loads((run / "encoder" / "training.json").read_text())["stages"]
+    expected = [
+        "student",
+        "1-mine",
+        "1-check-teacher",
+        "1-generate",
+        "1-weigh",
+        "1-combine",
+        "1-combine-generated",
+    ]
+    assert list(stages) == [*expected, "1-distil"]
+    assert list(stages["1-weigh"]["weights"]) == ["student", "bm25-lexicon"]
+    assert "teacher" not in stages["1-check-teacher"]
+    assert stages["1-distil"]["generated"] > 0
+    plan = CliRunner().invoke(main, [*start, "--dry-run"]).output
+    assert [name for name in expected[1:] if f"| {name} " not in plan] == []
+    refused = CliRunner().invoke(
+        main, ["train", str(recipe), "--dry-run", "--set", 'combination.scores=["teacher"]']
+    )
+    assert refused.exit_code == 2

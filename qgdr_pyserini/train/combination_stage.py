@@ -33,7 +33,7 @@ class Combiner:
     prefix
         Of the iteration's stages.
     recipe
-        With ``combination`` and ``teacher``.
+        With ``combination``; where it has no ``teacher``, other scores make one.
     student
         From the iteration before.
     checked
@@ -62,14 +62,14 @@ class Combiner:
         self._weighed = self._weigh()
 
     def combine(self, name: str, scored: Done) -> Done:
-        """Write rows that the teacher has scored with the weighted sum instead.
+        """Write rows with the weighted sum for their scores.
 
         Parameters
         ----------
         name
             Of the stage.
         scored
-            The stage that wrote them.
+            The stage that wrote them, scored by the teacher where there is one.
         """
         weights = self._weighed.record["weights"]
 
@@ -78,7 +78,8 @@ class Combiner:
             lexical = self._lexical.score(found) if self._lexical else {}
 
             def add(_: int, rows: Sequence[CandidateList]) -> list[CandidateList]:
-                return list(combine(self._parts({"teacher": rows}, lexical), weights))
+                known = {"teacher": rows} if self._recipe.teacher else {}
+                return list(combine(self._parts(rows, known, lexical), weights))
 
             return {"queries": write_parts(folder, found, add)}
 
@@ -87,9 +88,7 @@ class Combiner:
 
     def _weigh(self) -> Done:
         def work(folder: Path) -> dict[str, Any]:
-            held = self._held_out() if self._checked else {}
-            lexical = self._lexical.score(held["teacher"]) if held and self._lexical else {}
-            parts = self._parts(held, lexical) if held else {}
+            parts = self._held_out(self._checked) if self._checked else {}
             weights = self._settings.weights or fit(parts)
             found = quality(parts, weights) if parts else {}
             for line in describe(weights, found):
@@ -107,16 +106,19 @@ class Combiner:
     def _values(self) -> dict[str, Any]:
         return {**self._settings.model_dump(), **(self._lexical.values if self._lexical else {})}
 
-    def _held_out(self) -> dict[str, list[CandidateList]]:
-        assert self._checked is not None
-        files = {name: self._checked.folder / CHECKED.format(name) for name in OWN}
-        return {name: list(read_candidates(file)) for name, file in files.items()}
+    def _held_out(self, checked: Done) -> dict[str, Sequence[CandidateList]]:
+        files = {name: checked.folder / CHECKED.format(name) for name in OWN}
+        known = {name: list(read_candidates(file)) for name, file in files.items() if file.exists()}
+        rows = known["student"]
+        return self._parts(rows, known, self._lexical.score(rows) if self._lexical else {})
 
     def _parts(
-        self, known: Mapping[str, Sequence[CandidateList]], lexical: KnownScores
+        self,
+        rows: Sequence[CandidateList],
+        known: Mapping[str, Sequence[CandidateList]],
+        lexical: KnownScores,
     ) -> dict[str, Sequence[CandidateList]]:
-        """Score by everything that is not known yet; the teacher's own scores always are."""
-        rows = known["teacher"]
+        """Score rows by everything that they are not known to be scored by; a teacher's own scores are."""
 
         def scored(name: str) -> Sequence[CandidateList]:
             if name == LEXICAL:
@@ -130,14 +132,13 @@ class Combiner:
 
     def _scorer(self, name: str) -> Teacher:
         """Load what scores under a name; the student computes in the precision that it searches in."""
-        teacher = self._recipe.teacher
-        assert teacher is not None
+        teacher, precision = self._recipe.teacher, self._recipe.negatives.precision
         if name not in self._scorers:
             student = name == "student"
             self._scorers[name] = load_scorer(
                 str(self._student.model) if student else self._settings.others[name],
                 device=str(processes().device),
-                precision=self._recipe.negatives.precision if student else teacher.precision,
-                batch_size=teacher.batch_size,
+                precision=precision if student or not teacher else teacher.precision,
+                **({"batch_size": teacher.batch_size} if teacher else {}),
             )
         return self._scorers[name]

@@ -97,13 +97,14 @@ class Iteration:
         # With one candidate there is nothing to mine.
         alone = settings.candidates == 1
         candidates = self.take(mined) if mined else self.mine(student, given=alone)
-        if teacher is None:
+        if teacher is None and recipe.combination is None:
             return self.train_student("distil", settings, student, candidates, last=last)
         checked = self.check_teacher(student, teacher) if self._data.held_out else None
         files = [Path(file) for file in recipe.teacher.known_scores] if recipe.teacher else []
-        scored, generated = self.score("score", candidates, teacher, files), None
-        if recipe.aligns:
-            generated = self.score("score-generated", self.generate(candidates, student, teacher), teacher)
+        scored = self.score("score", candidates, teacher, files) if teacher else candidates
+        generated = self.generate(candidates, student, teacher) if recipe.aligns else None
+        if generated and teacher:
+            generated = self.score("score-generated", generated, teacher)
         if recipe.combination:
             lexical = Lexical(self._bm25_scorer, self._data, self._reading) if recipe.adds_bm25 else None
             combiner = Combiner(self._prefix, recipe, student, checked, self._stages, lexical)
@@ -163,8 +164,8 @@ class Iteration:
         values = {"queries": len(self._data.distilled)}
         return self._stages.run(f"{self._prefix}mine", values, [mined], work)
 
-    def check_teacher(self, student: Done, teacher: TeacherAt) -> Done:
-        """See how often student and teacher put the positives of held-out queries first."""
+    def check_teacher(self, student: Done, teacher: TeacherAt | None) -> Done:
+        """See how often student and teacher, if any, put the positives of held-out queries first."""
         recipe = self._recipe
 
         def work(folder: Path) -> dict[str, Any]:
@@ -172,13 +173,11 @@ class Iteration:
             with computing_in(recipe.negatives.precision):
                 ranking = _retrieve(student.model, rows, self._data.pool, recipe.negatives.depth, folder)
             mined = mine_negatives(rows, *ranking, recipe.negatives)
-            assert recipe.teacher is not None
-            model = load_for_scoring(teacher, recipe.teacher)
             encoder = DualEncoderTeacher(_load(student.model), precision=recipe.negatives.precision)
-            scored = {
-                "teacher": score_rows(mined, model, self._reading),
-                "student": score_rows(mined, encoder),
-            }
+            scored = {"student": score_rows(mined, encoder)}
+            if teacher is not None and recipe.teacher is not None:
+                model = load_for_scoring(teacher, recipe.teacher)
+                scored["teacher"] = score_rows(mined, model, self._reading)
             for name, found in scored.items():
                 _write(folder, found, CHECKED.format(name))
             return {
@@ -195,7 +194,7 @@ class Iteration:
             **self._reading.values,
             "teacher": self._scoring(teacher),
         }
-        return self._stages.run(f"{self._prefix}check-teacher", values, [student, teacher.stage], work)
+        return self._stages.run(f"{self._prefix}check-teacher", values, [student, *_stage(teacher)], work)
 
     def score(self, name: str, candidates: Done, teacher: TeacherAt, files: Sequence[Path] = ()) -> Done:
         """Let the teacher score all candidates; ``files`` hold scores that it has given already."""
@@ -219,15 +218,14 @@ class Iteration:
         values |= {"known": digest_files(files)} if files else {}
         return self._stages.run(f"{self._prefix}{name}", values, [candidates, teacher.stage], work)
 
-    def generate(self, mined: Done, student: Done, teacher: TeacherAt) -> Done:
+    def generate(self, mined: Done, student: Done, teacher: TeacherAt | None) -> Done:
         """Write queries in other languages for the positives, or take the queries' twins, or both."""
         settings, seed = self._recipe.generation, self._recipe.seed
 
         def work(folder: Path) -> dict[str, Any]:
-            rows = read_rows(mined)
-            written = (
-                self._written(folder / "written", rows, student, teacher) if settings.writes else NOTHING
-            )
+            rows, written = read_rows(mined), NOTHING
+            if settings.writes and teacher:
+                written = self._written(folder / "written", rows, student, teacher)
             known = twin_rows(rows, self._reading.twins, settings, seed) if settings.has_twins else []
             count = write_parts(folder, [*written.rows, *known], lambda _, part: part)
             languages = Counter(row.lang for row in read_parts(folder))
@@ -236,7 +234,7 @@ class Iteration:
         values = {"seed": seed, **settings.model_dump(exclude={"source"}), **self._scoring(teacher)}
         if settings.has_twins:
             values |= {"source": settings.source, **self._reading.values}
-        builds_on = [mined, teacher.stage, *([student] if settings.round_trip else [])]
+        builds_on = [mined, *_stage(teacher), *([student] if settings.round_trip else [])]
         return self._stages.run(f"{self._prefix}generate", values, builds_on, work)
 
     def _written(
@@ -257,9 +255,9 @@ class Iteration:
 
         return keep_good(written, settings, search)
 
-    def _scoring(self, teacher: TeacherAt) -> dict[str, Any]:
-        assert self._recipe.teacher is not None
-        return scoring_values(teacher, self._recipe.teacher)
+    def _scoring(self, teacher: TeacherAt | None) -> dict[str, Any]:
+        settings = self._recipe.teacher
+        return scoring_values(teacher, settings) if teacher and settings else {}
 
     def train_student(
         self,
@@ -350,6 +348,10 @@ def _retrieve(
     student: Path, rows: Sequence[CandidateList], corpus: Corpus, depth: int, folder: Path
 ) -> tuple[Ranking, Mapping[str, Passage]]:
     return retrieve(_load(student), rows, corpus, depth, folder)
+
+
+def _stage(teacher: TeacherAt | None) -> list[Done]:
+    return [teacher.stage] if teacher else []
 
 
 def _load(student: Path) -> DualEncoder:

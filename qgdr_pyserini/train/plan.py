@@ -148,15 +148,14 @@ class _Plan:
             yield Line(f"{prefix}mine", "those of 0-mine")
         elif settings.candidates > 1:
             yield self._mine(f"{prefix}mine", "student")
+        if recipe.holdout and (recipe.teacher or recipe.combination):
+            yield Line(f"{prefix}check-teacher", "teacher and student re-rank held-out queries")
         if recipe.teacher:
-            if recipe.holdout:
-                yield Line(f"{prefix}check-teacher", "teacher and student re-rank held-out queries")
-            pairs = self._queries * (recipe.negatives.negatives + 1)
-            yield self._score(f"{prefix}score", pairs)
-            if recipe.aligns:
-                yield from self._align(prefix)
-            if recipe.combination:
-                yield from self._combine(prefix, recipe.combination)
+            yield self._score(f"{prefix}score", self._queries * (recipe.negatives.negatives + 1))
+        if recipe.aligns:
+            yield from self._align(prefix)
+        if recipe.combination:
+            yield from self._combine(prefix, recipe.combination)
         yield self._train_student(f"{prefix}distil", settings)
 
     def _align(self, prefix: str) -> Iterator[Line]:
@@ -167,7 +166,8 @@ class _Plan:
             yield self._score(f"{prefix}score-generated", count * (self._recipe.negatives.negatives + 1))
         else:
             yield Line(f"{prefix}generate", f"twins in {', '.join(settings.languages) or 'all languages'}")
-            yield Line(f"{prefix}score-generated", "as many as there are")
+            if self._recipe.teacher:
+                yield Line(f"{prefix}score-generated", "as many as there are")
 
     def _combine(self, prefix: str, settings: CombinationSettings) -> Iterator[Line]:
         how = "given" if settings.weights else "fitted to held-out queries"

@@ -393,14 +393,17 @@ def _contradictions(recipe: Recipe) -> list[tuple[bool, str]]:
             bool(recipe.data.unlabelled_per_language) and not (taught and training_set),
             "'data.unlabelled_per_language' needs data of format 'training-set', and 'kd' or 'alpha' above 0",
         ),
-        (taught and teacher is None, "distillation with 'kd' or 'alpha' above 0 needs 'teacher'"),
+        (
+            taught and teacher is None and recipe.combination is None,
+            "distillation with 'kd' or 'alpha' above 0 needs 'teacher' or 'combination'",
+        ),
         (
             recipe.adds_bm25 and not training_set,
             "'bm25-lexicon' needs data of format 'training-set', which has a lexicon",
         ),
         (
-            recipe.combination is not None and teacher is None,
-            "'combination' needs 'teacher', whose score is one of those added up",
+            recipe.combination is not None and "teacher" in recipe.combination.scores and teacher is None,
+            "'combination' needs 'teacher', or 'scores' without it",
         ),
         (
             recipe.combination is not None and not recipe.combination.weights and not recipe.holdout,

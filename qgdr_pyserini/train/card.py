@@ -257,13 +257,18 @@ def _held_out_section(training: Training) -> str:
     return f"""
 ## Measured on held-out articles
 
-Recall@{training.cutoff} over all passages, for queries about articles that were kept from training
+Recall@{training.cutoff} over {_pool(training)}, for queries about articles that were kept from training
 ({training.recipe.holdout:.0%} of the titles); languages with at least {_FEWEST_QUERIES} such queries.
 
 | language | queries | recall@{training.cutoff} |
 |---|---|---|
 {rows}
 """
+
+
+def _pool(training: Training) -> str:
+    others = training.recipe.data.pool
+    return f"their own passages and {others:,} others" if others else "all passages"
 
 
 def _held_out(training: Training) -> dict[str, int]:

@@ -125,6 +125,9 @@ def test_the_trainable_score_is_the_same_and_has_gradients(folders, kind):
     found = generator(**generator.collate(queries, passages))
     scores = generator.score(queries, passages).diagonal()
     np.testing.assert_allclose(found.detach(), scores, rtol=0, atol=1e-4)
+    empty = generator.collate_texts([generator.prompt(PASSAGES[0], "de")], [""], end=False)
+    empty["labels"] = empty["labels"][:, :0]  # as of a tokenizer that has no token for a space
+    assert generator(**empty).tolist() == [0.0]
     found.sum().backward()
     assert all(parameter.grad is not None for parameter in generator.parameters())
 

@@ -1,11 +1,12 @@
 """Time a query generator's scoring against pair-by-pair batches of the same model.
 
-    python bench/teacher_scoring.py --data DIR [--output teacher_scoring.json]
+    python bench/teacher_scoring.py --data DIR [--output teacher_scoring.json] [--shapes causal]
+    python bench/teacher_scoring.py --data DIR --checkpoint FOLDER
 
 DIR is the folder of evaluation data (``xquad/``, ``squad/``): 8 parallel questions in each of 4
 languages are scored against 64 paragraphs. Each method runs in processes of its own, one after
 the other and alternating, so that its peak memory is its own and a busy machine hits both.
-The weights are random: time and memory do not depend on them.
+Weights are random unless a checkpoint is named: time and memory do not depend on them.
 """
 
 from __future__ import annotations
@@ -27,10 +28,11 @@ LANGUAGES = ("ar", "de", "ru", "zh")
 QUERIES, BATCH = 8, 16
 # Passages encoded at a time, and megabytes for caches and for logits; more pays on a GPU, not on two cores.
 BATCH_SIZE, MEMORY_MB = 8, 16
-# Layers, dimension, feed-forward, heads, vocabulary.
+# Kind, layers, dimension, feed-forward, heads, vocabulary.
 SHAPES = {
-    "from-scratch": (6, 256, 1024, 4, 32_000),
-    "mt5-small": (8, 512, 1024, 6, 250_112),
+    "from-scratch": ("mt5", 6, 256, 1024, 4, 32_000),
+    "mt5-small": ("mt5", 8, 512, 1024, 6, 250_112),
+    "causal": ("qwen2", 6, 256, 1024, 4, 32_000),
 }
 
 
@@ -40,12 +42,13 @@ def main() -> None:
     if arguments.method:
         _measure(arguments)
         return
-    rows = {shape: _compare(arguments, shape) for shape in arguments.shapes}
+    shapes = [arguments.checkpoint] if arguments.checkpoint else arguments.shapes
+    rows = {shape: _compare(arguments, shape) for shape in shapes}
     report = {"machine": _machine(arguments.threads), "rounds": arguments.rounds, "shapes": rows}
     if arguments.output:
         Path(arguments.output).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     languages, machine = ", ".join(LANGUAGES), report["machine"]
-    print(f"{QUERIES} queries in {languages} against {arguments.passages} passages; {machine}")
+    print(f"{arguments.questions} queries in {languages} against {arguments.passages} passages; {machine}")
     print("| model | method | seconds | CPU seconds | peak memory |")
     print("|---|---|---|---|---|")
     for shape, row in rows.items():
@@ -58,11 +61,13 @@ def main() -> None:
 
 def _compare(arguments: argparse.Namespace, shape: str) -> dict[str, Any]:
     runs: dict[str, list[dict[str, Any]]] = {method: [] for method in METHODS}
-    with tempfile.TemporaryDirectory() as model:
-        # Saved once: learning a vocabulary twice need not give the same one.
+    with tempfile.TemporaryDirectory() as made:
         command = [sys.executable, __file__, "--data", arguments.data, "--threads", str(arguments.threads)]
-        command += ["--model", model, "--passages", str(arguments.passages)]
-        subprocess.run([*command, "--method", "make", "--shapes", shape], check=True)
+        command += ["--model", arguments.checkpoint or made, "--passages", str(arguments.passages)]
+        command += ["--questions", str(arguments.questions)]
+        if not arguments.checkpoint:
+            # Saved once: learning a vocabulary twice need not give the same one.
+            subprocess.run([*command, "--method", "make", "--shapes", shape], check=True)
         for _ in range(arguments.rounds):
             for method, found in runs.items():
                 done = subprocess.run([*command, "--method", method], check=True, stdout=subprocess.PIPE)
@@ -89,7 +94,7 @@ def _measure(arguments: argparse.Namespace) -> None:
     from qgdr_pyserini.model.query_generator import QueryGenerator
 
     torch.set_num_threads(arguments.threads)
-    queries, passages = _texts(Path(arguments.data), arguments.passages)
+    queries, passages = _texts(Path(arguments.data), arguments.passages, arguments.questions)
     if arguments.method == "make":
         texts = [*(q.text for q in queries), *(p.text for p in passages)]
         _generator(arguments.shapes[0], texts).save_pretrained(arguments.model)
@@ -118,18 +123,14 @@ def _pair_by_pair(generator: Any, queries: Any, passages: Any) -> Any:
     with torch.inference_mode():
         for start in range(0, len(pairs), BATCH):
             batch = pairs[start : start + BATCH]
-            prompts = [generator.tokenize_prompts([p], q.language)[0] for q, p in batch]
-            targets = generator.tokenize_queries([q.text for q, _ in batch])
-            longest = max(map(len, targets))
-            labels = torch.tensor([row + [-100] * (longest - len(row)) for row in targets])
-            scores.append(generator(generator.pad(prompts), labels))
+            scores.append(generator(**generator.collate([q for q, _ in batch], [p for _, p in batch])))
     return torch.cat(scores)
 
 
 METHODS: dict[str, Callable[..., Any]] = {"shared": _shared, "pair by pair": _pair_by_pair}
 
 
-def _texts(data: Path, count: int) -> tuple[list[Any], list[Any]]:
+def _texts(data: Path, count: int, asked: int) -> tuple[list[Any], list[Any]]:
     """Read the first questions of each language, and paragraphs, the questions' own among them."""
     from qgdr_pyserini.collection.corpus import Passage
     from qgdr_pyserini.model.teacher import Query
@@ -138,7 +139,7 @@ def _texts(data: Path, count: int) -> tuple[list[Any], list[Any]]:
     for language in LANGUAGES:
         articles = json.loads((data / f"xquad/xquad.{language}.json").read_text(encoding="utf-8"))["data"]
         questions = [qa["question"] for a in articles for p in a["paragraphs"] for qa in p["qas"]]
-        queries += [Query(question, language) for question in questions[:QUERIES]]
+        queries += [Query(question, language) for question in questions[:asked]]
     for article in json.loads((data / "squad/dev-v1.1.json").read_text(encoding="utf-8"))["data"]:
         title = article["title"].replace("_", " ")
         passages += [Passage(str(i), title, p["context"]) for i, p in enumerate(article["paragraphs"])]
@@ -146,34 +147,48 @@ def _texts(data: Path, count: int) -> tuple[list[Any], list[Any]]:
 
 
 def _generator(shape: str, texts: list[str]) -> Any:
-    import torch
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
-    from transformers import MT5Config, MT5ForConditionalGeneration, PreTrainedTokenizerFast
+    from tokenizers import ByteLevelBPETokenizer
+    from tokenizers.processors import TemplateProcessing
+    from transformers import PreTrainedTokenizerFast
 
+    # Byte-level as Qwen2's: AutoTokenizer makes one of that class, whatever was saved beside a Qwen2.
+    tokenizer = ByteLevelBPETokenizer()
+    special = ["<pad>", "</s>", "<unk>"]
+    tokenizer.train_from_iterator(texts, vocab_size=8000, special_tokens=special, show_progress=False)
+    if SHAPES[shape][0] == "mt5":
+        end = TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+        tokenizer._tokenizer.post_processor = end
+    wrapped = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer._tokenizer, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
+    )
+    return _random(shape, wrapped)
+
+
+def _random(shape: str, tokenizer: Any) -> Any:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, MT5Config, Qwen2Config
+
+    from qgdr_pyserini.model.causal_generator import CausalGenerator
     from qgdr_pyserini.model.query_generator import GeneratorSettings
     from qgdr_pyserini.model.seq2seq_generator import Seq2SeqGenerator
 
-    layers, dimension, feed_forward, heads, vocabulary = SHAPES[shape]
-    tokenizer = Tokenizer(models.WordPiece(unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    special = ["<pad>", "</s>", "<unk>"]
-    trainer = trainers.WordPieceTrainer(vocab_size=8000, special_tokens=special, show_progress=False)
-    tokenizer.train_from_iterator(texts, trainer)
-    tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
-    wrapped = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
-    )
+    kind, layers, dimension, feed_forward, heads, vocabulary = SHAPES[shape]
     torch.manual_seed(0)
-    config = MT5Config(
+    if kind == "mt5":
+        sizes = {"d_model": dimension, "d_ff": feed_forward, "num_layers": layers, "num_heads": heads}
+        config = MT5Config(vocab_size=vocabulary, d_kv=64, decoder_start_token_id=0, **sizes)
+        model = AutoModelForSeq2SeqLM.from_config(config)
+        return Seq2SeqGenerator(model, tokenizer, GeneratorSettings()).eval()
+    config = Qwen2Config(
         vocab_size=vocabulary,
-        d_model=dimension,
-        d_ff=feed_forward,
-        num_layers=layers,
-        num_heads=heads,
-        d_kv=64,
-        decoder_start_token_id=0,
+        hidden_size=dimension,
+        intermediate_size=feed_forward,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        num_key_value_heads=heads // 2,
+        eos_token_id=1,
     )
-    return Seq2SeqGenerator(MT5ForConditionalGeneration(config), wrapped, GeneratorSettings()).eval()
+    return CausalGenerator(AutoModelForCausalLM.from_config(config), tokenizer, GeneratorSettings()).eval()
 
 
 def _machine(threads: int) -> str:
@@ -191,7 +206,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="Runs of each method.")
     parser.add_argument("--passages", type=int, default=64)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=["from-scratch"])
+    parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=["from-scratch", "causal"])
+    parser.add_argument("--checkpoint", metavar="FOLDER", help="Time this one instead, such as a Qwen2.5.")
+    parser.add_argument("--questions", type=int, default=QUERIES, help="In each language.")
     parser.add_argument("--method", choices=[*METHODS, "make"], help=argparse.SUPPRESS)
     parser.add_argument("--model", help=argparse.SUPPRESS)
     return parser.parse_args()

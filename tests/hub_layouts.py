@@ -100,6 +100,16 @@ CAUSAL = {
         "layer_types": ["sliding_attention", "full_attention"],
         "final_logit_softcapping": 2.0,
     },
+    # Layers that keep a running state instead of keys and values.
+    "qwen3_next": {
+        **LLAMA_LIKE,
+        "head_dim": 8,
+        "layer_types": ["linear_attention", "full_attention"],
+        **{f"linear_num_{what}_heads": 2 for what in ("key", "value")},
+        **{f"linear_{what}_head_dim": 8 for what in ("key", "value")},
+        "num_experts": 2,
+        "num_experts_per_tok": 2,
+    },
     "bloom": {"hidden_size": 32, "n_layer": 2, "n_head": 4},
 }
 

@@ -71,7 +71,8 @@ class CausalGenerator(QueryGenerator):
         real = labels != IGNORED
         given = torch.cat([prompts["input_ids"], labels.masked_fill(~real, 0)[:, :-1]], dim=1)
         mask = torch.cat([prompts["attention_mask"], real[:, :-1]], dim=1)
-        states = hidden_states(self.model, given, mask)[:, prompts["input_ids"].shape[1] - 1 :]
+        first = prompts["input_ids"].shape[1] - 1
+        states = hidden_states(self.model, given, mask)[:, first : first + labels.shape[1]]
         # The head is a large part of the work: padding does not go through it.
         found = log_probabilities(self.model, states[real], labels[real], _ALL_AT_ONCE)
         sums = found.new_zeros(len(labels)).index_add(0, real.nonzero()[:, 0], found)

@@ -45,7 +45,7 @@ def hidden_states(
         If a row has more tokens than the model has positions.
     """
     _check_positions(model, attention_mask)
-    body = model.base_model
+    body = model.get_decoder()
     options: dict[str, Any] = {"past_key_values": cache} if cache is not None else {}
     if "position_ids" in inspect.signature(body.forward).parameters:
         positions = (attention_mask.cumsum(dim=1) - 1).clamp(min=0)
@@ -123,7 +123,7 @@ class _Given(BaseModelOutputWithPast):  # type: ignore[misc]
 
 @contextlib.contextmanager
 def _body_gives(model: PreTrainedModel, states: torch.Tensor) -> Iterator[None]:
-    body = model.base_model
+    body = model.get_decoder()
     # Hooks of accelerate, too, stand in an object's own attributes.
     own = body.__dict__.get("forward")
     body.forward = lambda *_, **__: _Given(last_hidden_state=states)

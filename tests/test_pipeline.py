@@ -87,9 +87,7 @@ def test_every_stage_leaves_its_result(whole):
     generated = list(read_parts(output / "1-score-generated"))
     assert {row.lang for row in generated} == {"de", "ru"}
     assert all(item.score is not None for row in generated for item in row.candidates)
-    encoder = DualEncoder.from_pretrained(output / "encoder")
-    assert encoder.dimension == 32
-    assert f"{len(encoder.glossary):,} words and phrases of {len(encoder.glossary.words)} languages" in card
+    assert DualEncoder.from_pretrained(output / "encoder").dimension == 32
 
 
 def test_a_killed_run_ends_with_the_weights_of_an_uninterrupted_one(

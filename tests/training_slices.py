@@ -119,9 +119,6 @@ threshold = -1.0
 
 [distillation.replay]
 batch_size = 16
-
-[glossary]
-rarest = 1
 """
 
 

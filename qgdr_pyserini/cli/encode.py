@@ -127,15 +127,9 @@ def _tell(message: str) -> None:
 @encoder_option
 @click.option("--index", metavar="DIR", help="Make sure that this index was made by the same encoder.")
 @device_option
-@click.option(
-    "--glossary/--no-glossary",
-    default=True,
-    show_default=True,
-    help="Look rare words up in the encoder's glossary, if it has one.",
-)
 @click.option("--overwrite", is_flag=True, help="Replace what stands at the output.")
 def encode_queries(
-    topics: str, output: str, encoder: str, index: str | None, device: str, glossary: bool, overwrite: bool
+    topics: str, output: str, encoder: str, index: str | None, device: str, overwrite: bool
 ) -> None:
     """Encode questions for Pyserini's --encoded-queries.
 
@@ -148,6 +142,6 @@ def encode_queries(
     from qgdr_pyserini.encode import query_encoder
 
     count = query_encoder.encode_queries(
-        topics, output, encoder, index=index, device=device, glossary=glossary, overwrite=overwrite
+        topics, output, encoder, index=index, device=device, overwrite=overwrite
     )
     click.echo(f"{count:,} queries: {output}")

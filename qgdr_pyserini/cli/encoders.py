@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def encoders() -> None:
-    """List the encoders at hand, show one's card, prune one's vocabulary, or give one a glossary.
+    """List the encoders at hand, show one's card, or prune one's vocabulary.
 
     \b
     Example:
@@ -103,30 +103,3 @@ def prune(
     folder = find_encoder(encoder)
     before, after = prune_folder(folder, texts, output, settings, export, overwrite=overwrite)
     click.echo(f"{before:,} subwords, now {after:,}: {output}")
-
-
-@encoders.command("add-glossary")
-@click.argument("name")
-@click.option(
-    "--data", required=True, type=click.Path(path_type=Path), help="Training folder with lexicon and names."
-)
-@click.option("--recipe", help="Recipe whose data and 'glossary' settings are used.  [default: NAME]")
-def add_glossary(name: str, data: Path, recipe: str | None) -> None:
-    """Give the encoder NAME, a name or a path, translations of the words that it has seldom seen.
-
-    'qgdr train' does so where the recipe has a group 'glossary'; this is for an encoder that is trained
-    already. Indexes stay valid: passages have the same vectors as before. A glossary that it has is
-    replaced.
-
-    \b
-    Example:
-      qgdr encoders add-glossary qgdr --data data/train
-      qgdr encoders add-glossary work/mine/encoder --recipe qgdr --data data/train
-    """
-    from qgdr_pyserini.model.registry import find_encoder
-    from qgdr_pyserini.train.glossary import gloss_encoder
-    from qgdr_pyserini.train.recipe import load_recipe
-
-    folder = find_encoder(name)
-    glossary = gloss_encoder(folder, load_recipe(recipe or name, ()), data)
-    click.echo(f"{len(glossary):,} words and phrases of {len(glossary.words)} languages: {folder}")

@@ -1,1 +1,1 @@
-"""Questions translated word by word through a dictionary, or through an encoder's glossary."""
+"""Questions translated word by word through a dictionary."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable
 
 from qgdr_pyserini.errors import QgdrError
@@ -35,8 +34,7 @@ class LanguageIdentifier:
             from py3langid import langid
         except ImportError:
             raise QgdrError(
-                "telling languages apart, as an encoder's glossary does, needs py3langid; install it, "
-                "or set QGDR_GLOSSARY=0 and generation.check_language=false"
+                "telling languages apart needs py3langid; install it, or set generation.check_language=false"
             ) from None
         self._model = langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE)
         known = set(self._model.labels)
@@ -46,9 +44,3 @@ class LanguageIdentifier:
     def identify(self, text: str) -> str:
         """Give the likeliest language's code."""
         return str(self._model.classify(text)[0])
-
-
-@functools.cache
-def identifier(languages: tuple[str, ...]) -> LanguageIdentifier:
-    """Give the identifier of some languages, loaded once: its tables take a second."""
-    return LanguageIdentifier(languages)

@@ -24,7 +24,6 @@ def encode_queries(
     *,
     index: str | os.PathLike[str] | None = None,
     device: str = "cpu",
-    glossary: bool = True,
     overwrite: bool = False,
 ) -> int:
     """Encode topics for ``pyserini.search.faiss --encoded-queries``.
@@ -41,8 +40,6 @@ def encode_queries(
         An index that the queries are meant for, to see to it that the same encoder made it.
     device
         ``cpu``, ``cuda``, …
-    glossary
-        Whether the encoder's glossary is used, where it has one.
     overwrite
         Replace what stands at ``output``.
 
@@ -59,7 +56,7 @@ def encode_queries(
     """
     queries = read_topics(topics)
     folder = find_encoder(encoder)
-    model = DualEncoder.from_pretrained(folder, device=device, glossary=glossary)
+    model = DualEncoder.from_pretrained(folder, device=device)
     if index is not None:
         refuse_mismatch(index, folder.resolve().name, model.fingerprint)
     vectors = lay_out(model).encode_queries(list(queries.values()))

@@ -17,9 +17,6 @@ import transformers
 from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from qgdr_pyserini.collection.corpus import join_title
-from qgdr_pyserini.dictionary import glossary as glossaries
-from qgdr_pyserini.dictionary.glossary import Glossary
-from qgdr_pyserini.dictionary.glossing import Glosser
 from qgdr_pyserini.errors import QgdrError, first_line
 from qgdr_pyserini.files import atomic_text
 from qgdr_pyserini.model.config import EncoderConfig
@@ -29,8 +26,6 @@ from qgdr_pyserini.model.pooling import pool
 Vectors = npt.NDArray[np.float32]
 
 _PADDED_TO = 8
-# Of a mean of two vectors that point away from each other.
-_SHORTEST = np.float32(1e-12)
 
 
 class DualEncoder(torch.nn.Module):
@@ -44,9 +39,6 @@ class DualEncoder(torch.nn.Module):
         Its tokenizer.
     config
         Pooling, normalisation, prefixes and lengths.
-    glossary
-        Translations of rare words, if it has any: a query's vector is then the mean of its own and of that
-        of the query with its rare words in English.
 
     Examples
     --------
@@ -60,24 +52,16 @@ class DualEncoder(torch.nn.Module):
     """
 
     def __init__(
-        self,
-        model: PreTrainedModel,
-        tokenizer: PreTrainedTokenizerBase,
-        config: EncoderConfig,
-        glossary: Glossary | None = None,
+        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, config: EncoderConfig
     ) -> None:
         super().__init__()
         self.model = model
         self.tokenizer = tokenizer
         self.config = config
-        self.glossary = glossary
-        self._glosser = Glosser(glossary, tokenizer) if glossary is not None else None
         self.folder: Path | None = None
 
     @classmethod
-    def from_pretrained(
-        cls, folder: str | os.PathLike[str], device: str = "cpu", *, glossary: bool = True
-    ) -> DualEncoder:
+    def from_pretrained(cls, folder: str | os.PathLike[str], device: str = "cpu") -> DualEncoder:
         """Load an encoder that `save_pretrained` wrote, in single precision, ready to encode.
 
         Parameters
@@ -86,8 +70,6 @@ class DualEncoder(torch.nn.Module):
             The encoder's folder.
         device
             ``cpu``, ``cuda``, ``cuda:1``, …
-        glossary
-            Whether the encoder's glossary is used, where it has one.
 
         Raises
         ------
@@ -103,9 +85,7 @@ class DualEncoder(torch.nn.Module):
             tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
         except Exception as error:
             raise QgdrError(f"{path}: cannot be loaded as an encoder ({first_line(error)})") from error
-        file = path / glossaries.FILE
-        known = Glossary.load(file) if glossary and file.is_file() else None
-        encoder = cls(model, tokenizer, config, known).eval()
+        encoder = cls(model, tokenizer, config).eval()
         encoder.folder = path
         return encoder.to_device(device)
 
@@ -147,8 +127,6 @@ class DualEncoder(torch.nn.Module):
         self.tokenizer.save_pretrained(path)
         _make_compact(path / "tokenizer.json")
         self.config.save(path)
-        if self.glossary is not None:
-            self.glossary.save(path / glossaries.FILE)
         _save_sentence_transformers_modules(path, self.config, self.dimension)
 
     @property
@@ -163,10 +141,7 @@ class DualEncoder(torch.nn.Module):
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """Digest of weights, vocabulary and settings: equal where vectors are comparable.
-
-        The glossary has no part in it: passages have the same vectors with and without it.
-        """
+        """Digest of weights, vocabulary and settings: equal where vectors are comparable."""
         digest = hashlib.sha256()
         for name, tensor in sorted(self.model.state_dict().items()):
             digest.update(name.encode())
@@ -211,23 +186,9 @@ class DualEncoder(torch.nn.Module):
         numpy.ndarray
             float32, ``(queries, dimension)``, contiguous, in the order given.
         """
-        glosses = {i: gloss for i, query in enumerate(queries) if (gloss := self._gloss(query)) is not None}
-        texts = [self.config.query_prefix + query for query in (*queries, *glosses.values())]
+        texts = [self.config.query_prefix + query for query in queries]
         tokens = self._tokens(texts, max_length or self.config.query_max_length)
-        vectors = self._encode(tokens, batch_size)
-        own, of_glosses = vectors[: len(queries)], vectors[len(queries) :]
-        own[list(glosses)] = self._mean(own[list(glosses)], of_glosses)
-        return own
-
-    def _gloss(self, query: str) -> str | None:
-        return self._glosser.gloss(query) if self._glosser is not None else None
-
-    def _mean(self, one: Vectors, other: Vectors) -> Vectors:
-        mean = ((one + other) / 2).astype(np.float32)
-        if self.config.normalize:
-            lengths = np.linalg.norm(mean, axis=1, keepdims=True).astype(np.float32)
-            mean = mean / np.maximum(lengths, _SHORTEST)
-        return mean
+        return self._encode(tokens, batch_size)
 
     def encode_passages(
         self,

@@ -94,7 +94,7 @@ def prune_folder(
     *,
     overwrite: bool = False,
 ) -> tuple[int, int]:
-    """Write a pruned copy of an encoder, without glossary and card, which are the whole encoder's.
+    """Write a pruned copy of an encoder, without its card, which is the whole encoder's.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def prune_folder(
         If a file cannot be read, the encoder cannot be pruned, or ``output`` may not be written.
     """
     with atomic_directory(output, overwrite=overwrite) as work:
-        encoder = DualEncoder.from_pretrained(folder, glossary=False)
+        encoder = DualEncoder.from_pretrained(folder)
         smaller = prune(encoder, itertools.chain.from_iterable(map(read_texts, files)), settings)
         smaller.save_pretrained(work, ON_DISK[export])
     return len(encoder.tokenizer), len(smaller.tokenizer)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from types import ModuleType
@@ -20,9 +19,6 @@ if TYPE_CHECKING:
 
 KEY = "qgdr"
 """Under which our encoders stand in Pyserini's tables."""
-
-GLOSSARY = "QGDR_GLOSSARY"
-"""Environment variable; ``0`` leaves encoders' glossaries out."""
 
 Vector = npt.NDArray[np.float32]
 
@@ -154,17 +150,13 @@ class QgdrDocumentEncoder(DocumentEncoder):  # type: ignore[misc]
 
 
 def load_encoder(name: str, device: str) -> DualEncoder:
-    """Load the encoder that ``name`` means; a wrong one is one line under a Pyserini command.
-
-    Pyserini passes no options on, so the environment says whether its glossary is used: `GLOSSARY`.
-    """
+    """Load the encoder that ``name`` means; a wrong one is one line under a Pyserini command."""
     from qgdr_pyserini.encode.precision import lay_out
     from qgdr_pyserini.model.dual_encoder import DualEncoder
     from qgdr_pyserini.model.registry import find_encoder
 
     with one_line_errors():
-        known = os.environ.get(GLOSSARY, "") != "0"
-        return lay_out(DualEncoder.from_pretrained(find_encoder(name), device, glossary=known))
+        return lay_out(DualEncoder.from_pretrained(find_encoder(name), device))
 
 
 def _shorter(wanted: int | None, own: int) -> int:

@@ -96,7 +96,7 @@ tags: [cross-lingual-retrieval, pyserini, qgdr]
   {_scale(encoder)}.
 - **Input**: questions up to {encoder.config.query_max_length} subwords; passages, `title\\ntext`, up to
   {encoder.config.passage_max_length}. {_prefixes(encoder)}
-{_glossary(encoder)}- **Languages of the questions seen in training**: {", ".join(training.data.languages)}.
+- **Languages of the questions seen in training**: {", ".join(training.data.languages)}.
 - **Licence**: {recipe.licence}.
 
 ```bash
@@ -142,14 +142,6 @@ def _prefixes(encoder: DualEncoder) -> str:
     if not query and not passage:
         return "No prefixes."
     return f"Commands put `{query}` before questions and `{passage}` before passages by themselves."
-
-
-def _glossary(encoder: DualEncoder) -> str:
-    if (glossary := encoder.glossary) is None:
-        return ""
-    return f"""- **Glossary**: {len(glossary):,} words and phrases of {len(glossary.words)} languages; a
-  question's vector is the mean of its own and of that of the question with its rare words in English.
-"""
 
 
 def _scale(encoder: DualEncoder) -> str:

@@ -129,8 +129,7 @@ def _from_checkpoint(
 
     def start(folder: Path) -> dict[str, Any]:
         if known is not None:
-            # A glossary is for the finished encoder: a student would learn nothing that it knows already.
-            encoder = DualEncoder.from_pretrained(known, glossary=False)
+            encoder = DualEncoder.from_pretrained(known)
         else:
             source = ModelSource(checkpoint=student.checkpoint)
             encoder = DualEncoder.from_source(source, _config(recipe), seed=recipe.seed)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import importlib.util
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -17,7 +16,6 @@ from qgdr_pyserini.model.languages import language_name
 from qgdr_pyserini.model.precision import ON_DISK
 from qgdr_pyserini.train.card import Training, write_card
 from qgdr_pyserini.train.first_student import first_student
-from qgdr_pyserini.train.glossary import add_glossary
 from qgdr_pyserini.train.iteration import CUTOFF, Iteration, Ranker
 from qgdr_pyserini.train.lexical_score import LexicalScorer
 from qgdr_pyserini.train.low_rank import require_peft
@@ -86,7 +84,7 @@ def train_encoder(
         student = iterate(recipe, data, student, stages, options)
         target = output / "encoder"
         if processes().is_main_process:
-            _export(recipe, data, student, stages, target)
+            _export(recipe, data, student, stages.done, target)
         processes().wait_for_everyone()
     return target
 
@@ -159,26 +157,14 @@ def iterate(recipe: Recipe, data: TrainingData, student: Done, stages: Stages, o
     return student
 
 
-def _export(recipe: Recipe, data: TrainingData, student: Done, stages: Stages, target: Path) -> None:
+def _export(recipe: Recipe, data: TrainingData, student: Done, done: Sequence[Done], target: Path) -> None:
     with atomic_directory(target, overwrite=True) as folder:
         DualEncoder.from_pretrained(student.model).save_pretrained(folder, ON_DISK[recipe.export])
-        _add_glossary(recipe, data, folder, stages.say)
         # What is measured is what was saved, rounding included.
         saved = DualEncoder.from_pretrained(folder)
         with computing_in(recipe.negatives.precision):
             recall = recall_by_language(saved, data.held_out, data.pool(), CUTOFF) if data.held_out else {}
-        write_card(folder, Training(recipe, data, saved, stages.done, recall, CUTOFF))
-
-
-def _add_glossary(recipe: Recipe, data: TrainingData, folder: Path, say: Callable[[str], object]) -> None:
-    if recipe.glossary is None or data.pairs is None:
-        return
-    # A bare machine with a GPU may lack what only questions need; hours of training are not lost for that.
-    missing = [name for name in ("Stemmer", "py3langid") if importlib.util.find_spec(name) is None]
-    if missing:
-        say(f"glossary: left out, {' and '.join(missing)} not installed; see 'qgdr encoders add-glossary'")
-        return
-    add_glossary(folder, data.pairs, recipe.glossary)
+        write_card(folder, Training(recipe, data, saved, done, recall, CUTOFF))
 
 
 def _claim(output: Path, recipe: Recipe, resume: bool) -> None:

@@ -106,8 +106,7 @@ class _Plan:
             if size
             else "size not known here"
         )
-        glossary = " beside the glossary" if recipe.glossary else ""
-        yield Line("encoder", about + disk + glossary)
+        yield Line("encoder", about + disk)
 
     def _start(self) -> Iterator[Line]:
         recipe, size = self._recipe, self._student

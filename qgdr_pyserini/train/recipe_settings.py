@@ -227,21 +227,6 @@ class TeacherRecipe(Settings):
         return self
 
 
-class GlossarySettings(Settings):
-    """What a finished encoder is told of the lexicon; see `qgdr_pyserini.dictionary.glossing`.
-
-    Parameters
-    ----------
-    translations
-        Most translations of a word, all of which stand for it.
-    rarest
-        How often every word of a translation must occur in the English of the training set.
-    """
-
-    translations: int = Field(default=2, ge=1, le=8)
-    rarest: int = Field(default=2, ge=0)
-
-
 class MiningSettings(NegativeSettings):
     """Where hard negatives come from; see `qgdr_pyserini.train.negatives.NegativeSettings`.
 
@@ -280,7 +265,7 @@ class Recipe(Settings):
         Precision of the weights on disk; see `qgdr_pyserini.model.precision.OnDisk`.
     data, vocabulary, student, pairs, embedding_start, translation, pretraining, warmup, teacher, negatives
         Groups of settings.
-    generation, combination, distillation, glossary
+    generation, combination, distillation
         Further groups.
     """
 
@@ -304,7 +289,6 @@ class Recipe(Settings):
     generation: GenerationSettings = GenerationSettings()
     combination: CombinationSettings | None = None
     distillation: DistillationSettings | None = None
-    glossary: GlossarySettings | None = None
 
     @model_validator(mode="after")
     def _groups_fit(self) -> Self:
@@ -384,10 +368,6 @@ def _contradictions(recipe: Recipe) -> list[tuple[bool, str]]:
         (
             switched and not (recipe.pairs and training_set),
             "'code_switched' needs 'pairs', and data of format 'training-set'",
-        ),
-        (
-            recipe.glossary is not None and not training_set,
-            "'glossary' needs data of format 'training-set'",
         ),
         (
             bool(recipe.data.unlabelled_per_language) and not (taught and training_set),

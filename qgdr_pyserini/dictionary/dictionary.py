@@ -6,16 +6,24 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from qgdr_pyserini.dictionary.lexicon import Entries
-from qgdr_pyserini.dictionary.lookup import Lookup, Weights
-from qgdr_pyserini.dictionary.stems import ARABIC, phrase_stemmer, skeleton
+from qgdr_pyserini.dictionary.stems import ARABIC, phrase_stemmer, shorter_forms, skeleton, without_prefix
 
 NAME_WEIGHT = 0.3
 """Weight of a transliterated name beside a translation's 1: most such names are also words."""
 
+SHORTEST_PART = 4
+"""Letters in the shortest part of a compound that is looked for."""
+SHORTEST_COMPOUND = 8
+LINKS = ("", "s", "n", "en", "es", "e", "er")
+"""What German, Dutch and Scandinavian compounds put between their parts."""
+
 SHORTEST_SKELETON = 3
 
+Weights = dict[str, float]
+"""Weight by translation."""
 
-class Dictionary(Lookup):
+
+class Dictionary:
     """Translations of one language's words and phrases.
 
     A phrase is looked up as it is and by its words' stems; what a stem alone finds counts for less the more
@@ -68,7 +76,28 @@ class Dictionary(Lookup):
                 _add_shared(found, self.exactly(key))
         return found or None
 
-    def by_consonants(self, word: str) -> Weights:
+    def parts(self, word: str) -> list[Weights] | None:
+        """Translate the two parts of a compound, the first as long as can be; None if it is not one."""
+        if len(word) < SHORTEST_COMPOUND:
+            return None
+        for place in range(len(word) - SHORTEST_PART + 1, SHORTEST_PART - 1, -1):
+            for link in LINKS:
+                head = word[:place].removesuffix(link)
+                if not word[:place].endswith(link) or len(head) < SHORTEST_PART:
+                    continue
+                first, second = self.find([head]), self.find([word[place:]])
+                if first and second:
+                    return [first, second]
+        return None
+
+    def guess(self, word: str) -> Weights | None:
+        """Translate a word that is not found by a shorter form of it, or by an Arabic one's consonants."""
+        found = None
+        if self.language == ARABIC:
+            found = self.find([without_prefix(word)]) or self._by_consonants(word)
+        return found or next(filter(None, (self.find([form]) for form in shorter_forms(word))), None)
+
+    def _by_consonants(self, word: str) -> Weights:
         """Translate an Arabic word by the strong consonants that its plural shares with it."""
         found: Weights = {}
         for key in self._by_skeleton.get(skeleton(word), ()):

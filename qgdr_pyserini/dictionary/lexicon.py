@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator
 
 import regex
 
@@ -40,21 +40,8 @@ def read_lexicon(path: str | os.PathLike[str], languages: Collection[str]) -> di
     InputError
         If the file cannot be read, holds nothing, or a line has fewer than three columns.
     """
-    return collect_entries(_rows(path), languages)
-
-
-def collect_entries(rows: Iterable[Sequence[str]], languages: Collection[str]) -> dict[str, Entries]:
-    """Gather a lexicon's lines; see `read_lexicon`.
-
-    Parameters
-    ----------
-    rows
-        Each with language, word or phrase, and translation.
-    languages
-        Which to keep.
-    """
     found: dict[str, dict[str, dict[str, None]]] = {language: {} for language in languages}
-    for lang, phrase, english, *_ in rows:
+    for lang, phrase, english in _rows(path):
         if lang in found:
             words, meaning = runs(phrase), " ".join(_REMARK.sub(" ", english).split())
             if meaning and 0 < len(words) <= MAX_WORDS:

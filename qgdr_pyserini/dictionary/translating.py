@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from qgdr_pyserini.dictionary.lookup import Lookup, Weights
+from qgdr_pyserini.dictionary.dictionary import Dictionary, Weights
 from qgdr_pyserini.dictionary.words import is_latin, is_unspaced, runs
 
 KEPT_WEIGHT = 0.5
@@ -31,14 +31,13 @@ class TranslatedWord:
     kept: float = 0.0
 
 
-def translate(question: str, dictionary: Lookup) -> list[TranslatedWord]:
+def translate(question: str, dictionary: Dictionary) -> list[TranslatedWord]:
     """Translate a question word by word, the longest phrases first; unknown words are kept.
 
     What is unknown in a script without spaces may be any number of words: it comes with no weight.
 
     Examples
     --------
-    >>> from qgdr_pyserini.dictionary.dictionary import Dictionary
     >>> spanish = Dictionary("es", {"rey": ("king",), "casa blanca": ("White House",), "casa": ("house",)})
     >>> for word in translate("¿El rey de la Casa Blanca?", spanish):
     ...     print(word.source, dict(word.translations), word.kept)
@@ -56,7 +55,7 @@ def translate(question: str, dictionary: Lookup) -> list[TranslatedWord]:
     return found
 
 
-def _next(words: list[str], dictionary: Lookup) -> tuple[int, list[TranslatedWord]]:
+def _next(words: list[str], dictionary: Dictionary) -> tuple[int, list[TranslatedWord]]:
     """Translate the beginning of some words; also tell how many words that was."""
     if is_unspaced(words[0]):
         return 1, list(_longest_matches(words[0], dictionary))
@@ -66,7 +65,7 @@ def _next(words: list[str], dictionary: Lookup) -> tuple[int, list[TranslatedWor
     return 1, _unknown(words[0], dictionary)
 
 
-def _longest_matches(run: str, dictionary: Lookup) -> Iterator[TranslatedWord]:
+def _longest_matches(run: str, dictionary: Dictionary) -> Iterator[TranslatedWord]:
     """Cut a run without spaces from the left into the longest words known, and what lies between them."""
     start = between = 0
     while start < len(run):
@@ -87,7 +86,7 @@ def _known(phrase: str, found: Weights) -> TranslatedWord:
     return TranslatedWord(phrase, tuple(found.items()), KEPT_WEIGHT if is_latin(phrase) else 0.0)
 
 
-def _unknown(word: str, dictionary: Lookup) -> list[TranslatedWord]:
+def _unknown(word: str, dictionary: Dictionary) -> list[TranslatedWord]:
     if parts := dictionary.parts(word):
         return [TranslatedWord(word, tuple(part.items())) for part in parts]
     if found := dictionary.guess(word):

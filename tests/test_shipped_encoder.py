@@ -39,8 +39,8 @@ def encoder(folder):
     return DualEncoder.from_pretrained(folder)
 
 
-def test_it_fits_into_64_megabytes(folder):
-    assert sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) < 64_000_000
+def test_it_fits_into_90_megabytes(folder):
+    assert sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) < 90_000_000
 
 
 def test_a_question_has_one_vector_whatever_it_is_encoded_with(encoder, shared_data, tmp_path):
@@ -54,11 +54,13 @@ def test_a_question_has_one_vector_whatever_it_is_encoded_with(encoder, shared_d
 
 
 def test_its_vectors_are_the_same_in_sentence_transformers_and_automodel(folder, encoder):
-    ours = encoder.encode_passages(TEXTS)
-    theirs = SentenceTransformer(str(folder), device="cpu").encode(TEXTS)
-    np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    ours, questions = encoder.encode_passages(TEXTS), encoder.encode_queries(TEXTS[:3])
+    theirs = SentenceTransformer(str(folder), device="cpu")
+    np.testing.assert_allclose(ours, theirs.encode(TEXTS, prompt_name="document"), atol=1e-6)
+    np.testing.assert_allclose(questions, theirs.encode(TEXTS[:3], prompt_name="query"), atol=1e-6)
+    texts = [encoder.config.passage_prefix + text for text in TEXTS]
     features = AutoTokenizer.from_pretrained(folder)(
-        TEXTS, padding=True, truncation=True, max_length=256, return_tensors="pt"
+        texts, padding=True, truncation=True, max_length=256, return_tensors="pt"
     )
     features.pop("token_type_ids", None)
     with torch.no_grad():
@@ -77,8 +79,8 @@ def test_the_card_says_what_the_kept_run_scores(folder):
     on_the_card = dict(zip([*languages, "mean"], map(float, figures), strict=True))
     # Four decimals there, three on the card.
     assert on_the_card == pytest.approx(dict(scored), abs=0.00056)
-    assert scored["mean"] >= 0.65
-    assert scored["en"] >= 0.9
+    assert scored["mean"] >= 0.88
+    assert scored["en"] >= 0.96
 
 
 def test_it_finds_what_the_kept_run_says(encoder, shared_data, tmp_path):

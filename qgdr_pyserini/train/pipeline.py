@@ -26,6 +26,8 @@ from qgdr_pyserini.train.teacher_stages import TeacherAt, make_teacher
 from qgdr_pyserini.train.training import computing_in, processes
 from qgdr_pyserini.train.training_data import TrainingData, read_training_data
 
+_ABSENT = "no such setting"
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class RunOptions:
@@ -188,6 +190,8 @@ def _differing(before: object, now: object, name: str = "") -> str:
     """Name the first setting that differs."""
     if isinstance(before, dict) and isinstance(now, dict):
         for key in [*now, *before]:
-            if before.get(key) != now.get(key):
-                return _differing(before.get(key), now.get(key), f"{name}.{key}".lstrip("."))
+            # A setting that another version did not have may stand there as null.
+            ours, theirs = now.get(key, _ABSENT), before.get(key, _ABSENT)
+            if ours != theirs:
+                return _differing(theirs, ours, f"{name}.{key}".lstrip("."))
     return f"{name}: {before!r} there, {now!r} here"

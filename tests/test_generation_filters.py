@@ -127,4 +127,4 @@ def test_the_pipeline_filters_and_counts(shared_data, tmp_path):
     assert 0 < len(kept) < len(rows)
     assert dropped == len(written) - len(kept) > 0
     identifier = LanguageIdentifier(["de", "en", "ru"])
-    assert all(identifier.identify(row.query) == row.lang for row in rows)
+    assert all(identifier.identify(row.query) == row.lang for row in kept)

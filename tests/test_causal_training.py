@@ -23,8 +23,8 @@ from qgdr_pyserini.train.low_rank import LoraSettings, add_low_rank
 from qgdr_pyserini.train.model_size import source_size
 from qgdr_pyserini.train.parts import read_parts
 from qgdr_pyserini.train.ranking_stage import train_ranker
-from qgdr_pyserini.train.recipe_settings import TeacherRecipe
 from qgdr_pyserini.train.stages import Done
+from qgdr_pyserini.train.teacher_recipe import TeacherRecipe
 from qgdr_pyserini.train.teacher_stage_settings import RankingSettings, TextSettings
 from qgdr_pyserini.train.teacher_stages import TeacherAt, load_for_scoring, scoring_values
 

@@ -10,7 +10,8 @@ from qgdr_pyserini.train.combination_settings import CombinationSettings
 from qgdr_pyserini.train.distillation_settings import DistillationSettings
 from qgdr_pyserini.train.model_size import ModelSize, checkpoint_size, source_size
 from qgdr_pyserini.train.pair_settings import PairSettings
-from qgdr_pyserini.train.recipe_settings import PretrainingSettings, Recipe, TeacherRecipe
+from qgdr_pyserini.train.recipe_settings import PretrainingSettings, Recipe
+from qgdr_pyserini.train.teacher_recipe import TeacherRecipe
 from qgdr_pyserini.train.teacher_stage_settings import RankingSettings, TextSettings
 from qgdr_pyserini.train.training import TrainingSettings
 from qgdr_pyserini.train.translation_settings import TranslationSettings

@@ -9,8 +9,8 @@ from typing import Any
 
 from qgdr_pyserini.collection.tevatron import CandidateList
 from qgdr_pyserini.model.teacher import Query
-from qgdr_pyserini.train.recipe_settings import TeacherRecipe
 from qgdr_pyserini.train.steps import as_it_is
+from qgdr_pyserini.train.teacher_recipe import TeacherRecipe
 from qgdr_pyserini.train.training_data import TrainingData, digest_files
 from qgdr_pyserini.train.twins import Twins, find_twins, reading_english
 

@@ -6,77 +6,21 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from qgdr_pyserini.model.cross_encoder import CrossEncoderSettings
-from qgdr_pyserini.model.loading import ModelSource
 from qgdr_pyserini.model.precision import OnDisk, Precision
 from qgdr_pyserini.model.pruning import PruningSettings
-from qgdr_pyserini.model.query_generator import GeneratorSettings
 from qgdr_pyserini.settings import Settings
 from qgdr_pyserini.train.combination_settings import LEXICAL, CombinationSettings
+from qgdr_pyserini.train.data_settings import DataSettings
 from qgdr_pyserini.train.distillation_settings import DistillationSettings, WarmupSettings
 from qgdr_pyserini.train.embedding_start_settings import EmbeddingStartSettings
 from qgdr_pyserini.train.generation_settings import GenerationSettings
-from qgdr_pyserini.train.low_rank import LoraSettings
 from qgdr_pyserini.train.negatives import NegativeSettings
 from qgdr_pyserini.train.pair_settings import PairSettings
-from qgdr_pyserini.train.teacher_stage_settings import RankingSettings, TextSettings
+from qgdr_pyserini.train.teacher_recipe import TeacherRecipe
 from qgdr_pyserini.train.translation_settings import TranslationSettings
 
 STUDENT = "student"
 """The name of the student's tokenizer in a teacher's source."""
-
-
-class DataSettings(Settings):
-    """What is learned from.
-
-    Parameters
-    ----------
-    format
-        ``training-set``: a folder of passages, queries and translations. ``tevatron``: queries with
-        positive and negative passages as Tevatron's JSON Lines, and a corpus.
-    queries, corpus
-        For ``tevatron``: files, taken from the data folder if they are there by that name, otherwise
-        from the hub where they begin with ``hf://datasets/``.
-    language
-        For ``tevatron``: ISO code of queries whose row has no ``lang``.
-    unanswerable
-        For ``training-set``: whether queries are learned from whose passage does not answer them (those that
-        are held out are measured on in any case).
-    labels
-        Share of each language's queries whose passages are known, chosen by a digest of their ids: to see
-        what a teacher is worth where labels are few. The others are distilled without (``kd``).
-    without
-        ISO codes of languages whose queries are left out.
-    limit_per_language
-        Queries taken of each language, the first by a digest of their ids; 0 takes all.
-    distilled_per_language
-        As many of them are mined for, scored and distilled in the iterations; 0 takes all. Warm-up and
-        teacher learn from the others, too.
-    unlabelled_per_language
-        For ``training-set``: so many translated questions without a passage, in English and in each other
-        language, are distilled too. Their candidates are what the student retrieves with the English.
-    pool
-        Held-out queries are searched in their own passages and so many others, the first by a digest
-        of their ids; 0 takes all. Without a GPU, encoding them all takes minutes each time.
-    """
-
-    format: Literal["training-set", "tevatron"] = "training-set"
-    queries: str = ""
-    corpus: str = ""
-    language: str = "en"
-    unanswerable: bool = True
-    labels: float = Field(default=1.0, gt=0, le=1)
-    without: list[str] = Field(default_factory=list)
-    limit_per_language: int = Field(default=0, ge=0)
-    distilled_per_language: int = Field(default=0, ge=0)
-    unlabelled_per_language: int = Field(default=0, ge=0)
-    pool: int = Field(default=0, ge=0)
-
-    @model_validator(mode="after")
-    def _files_are_named(self) -> Self:
-        if self.format == "tevatron" and not (self.queries and self.corpus):
-            raise ValueError("format 'tevatron' needs 'queries' and 'corpus'")
-        return self
 
 
 class VocabularySettings(Settings):
@@ -155,76 +99,6 @@ class PretrainingSettings(Settings):
     warmup_ratio: float = Field(default=0.02, ge=0, lt=1)
     temperature: float = Field(gt=0)
     save_steps: int = Field(ge=1)
-
-
-class TeacherRecipe(Settings):
-    """The teacher, and how it is trained.
-
-    Parameters
-    ----------
-    kind
-        ``query-generator`` or ``cross-encoder``.
-    source
-        A checkpoint, or a configuration; the tokenizer called ``student`` is the student's, and so is
-        a configuration of that ``model_type``. See `qgdr_pyserini.train.teacher_source`.
-    from_student
-        Start from the student's subword vectors, and its layers where the teacher is of its kind;
-        needs its tokenizer and its sizes. See `qgdr_pyserini.train.teacher_start`.
-    freeze_vectors
-        Leave the subword vectors, and a head tied to them, as they are: of a large vocabulary, few
-        queries show a small part, and most of a small model's weights are there.
-    generator, cross_encoder
-        What goes into the one or the other; where it is left out, what was saved with the checkpoint.
-    lora
-        Train low-rank additions to the matrices instead of all weights: large models fit into less memory.
-        What is saved is an ordinary checkpoint. Needs peft (``pip install qgdr-pyserini[lora]``).
-    translation
-        Training on translations first, which stands in for multilingual pre-training.
-    generation
-        Training to write queries, by the generation loss.
-    ranking
-        Training to tell positives from hard negatives, by the contrastive loss.
-    reads
-        ``english``: where a question has an English twin, this is what is scored, and the foreign question
-        is taught by it; see `qgdr_pyserini.train.twins`.
-    translations
-        File of further English twins, language, question and English a line.
-    known_scores
-        Files of scores that this teacher has given already, of ``N-score`` or ``qgdr score
-        --scores-output``; only the rest is computed.
-    precision, batch_size
-        While scoring and generating: of the model, and passages or pairs at a time.
-    seed
-        Of its training; the recipe's when None. With one of its own, runs of several students share
-        one teacher.
-    """
-
-    kind: Literal["query-generator", "cross-encoder"]
-    source: ModelSource
-    from_student: bool = False
-    freeze_vectors: bool = False
-    generator: GeneratorSettings = GeneratorSettings()
-    cross_encoder: CrossEncoderSettings = CrossEncoderSettings()
-    lora: LoraSettings | None = None
-    translation: TextSettings | None = None
-    generation: TextSettings | None = None
-    ranking: RankingSettings | None = None
-    reads: Literal["original", "english"] = "original"
-    translations: str = ""
-    known_scores: list[str] = Field(default_factory=list)
-    precision: Precision = "fp32"
-    batch_size: int = Field(default=32, ge=1)
-    seed: int | None = None
-
-    @model_validator(mode="after")
-    def _stages_fit(self) -> Self:
-        if self.kind == "cross-encoder" and (self.translation or self.generation):
-            raise ValueError("a cross-encoder writes no text; take 'translation' and 'generation' out")
-        if self.kind == "cross-encoder" and self.lora:
-            raise ValueError("'lora' is for query generators: a cross-encoder's head is new; take it out")
-        if self.translations and self.reads != "english":
-            raise ValueError("'translations' is for a teacher that reads English; set reads = 'english'")
-        return self
 
 
 class MiningSettings(NegativeSettings):

@@ -16,10 +16,10 @@ from qgdr_pyserini.model.teachers import TrainableTeacher, load_teacher
 from qgdr_pyserini.train.generation_stage import query_writings, train_writer, translation_writings
 from qgdr_pyserini.train.low_rank import add_low_rank
 from qgdr_pyserini.train.ranking_stage import train_ranker
-from qgdr_pyserini.train.recipe_settings import TeacherRecipe
 from qgdr_pyserini.train.shares import take_share
 from qgdr_pyserini.train.stage_rows import read_rows
 from qgdr_pyserini.train.stages import Done, Stages
+from qgdr_pyserini.train.teacher_recipe import TeacherRecipe
 from qgdr_pyserini.train.teacher_source import resolve_source
 from qgdr_pyserini.train.teacher_start import freeze_vectors, start_from_student
 from qgdr_pyserini.train.training import Log, processes

@@ -15,8 +15,8 @@ from qgdr_pyserini.collection.hub import find_data_file
 from qgdr_pyserini.collection.tevatron import Candidate, CandidateList, read_candidates
 from qgdr_pyserini.collection.training_set import TrainingQuery, TrainingSet, read_training_set
 from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.train.data_settings import DataSettings
 from qgdr_pyserini.train.holdout import article_is_held_out, split_by_article
-from qgdr_pyserini.train.recipe_settings import DataSettings
 from qgdr_pyserini.train.shares import first_of_each_language, place_by_digest, take_share
 from qgdr_pyserini.train.unlabelled import unlabelled_rows
 

@@ -348,6 +348,10 @@ def test_held_out_queries_are_searched_in_as_many_passages_as_asked(slice_folder
 def test_labels_are_hidden_and_languages_left_out_as_asked(slice_folder):
     every = read_training_data(slice_folder, DataSettings(), 0.1)
     few = read_training_data(slice_folder, DataSettings(labels=0.05, without=["it", "da"]), 0.1)
+    more = DataSettings(without=["fi", "ru"], unlabelled_per_language=5)
+    asked_without = read_training_data(slice_folder, more, 0.1).unlabelled
+    assert asked_without
+    assert not {"fi", "ru"} & {row.lang for row in asked_without}
     asked = {row.query_id for row in every.rows if row.lang not in ("it", "da")}
     labelled = {row.query_id for row in few.rows}
     hidden = {row.query_id for row in few.unlabelled}

@@ -127,6 +127,13 @@ def test_the_first_subwords_are_kept_whatever_is_used():
     assert first <= smaller.tokenizer.get_vocab().keys()
 
 
+def test_the_subwords_of_prefixes_are_kept(pruned):
+    whole, _ = pruned
+    smaller = prune(whole, ["donau"], PruningSettings(min_count=9))
+    prefix = whole.config.query_prefix
+    assert smaller.tokenizer.tokenize(prefix) == whole.tokenizer.tokenize(prefix)
+
+
 def test_byte_pairs_are_refused():
     with pytest.raises(QgdrError, match="a vocabulary BPE cannot be pruned"):
         prune(encoder_with(byte_pairs), USED, PruningSettings())

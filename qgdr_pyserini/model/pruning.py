@@ -77,9 +77,11 @@ def prune(encoder: DualEncoder, texts: Iterable[str], settings: PruningSettings)
     """
     content = _tokenizer_content(encoder.tokenizer)
     kept = kept_subwords(encoder.tokenizer, count_subwords(encoder.tokenizer, texts), settings)
+    # Every text begins with a prefix, whatever the texts show.
+    prefixes = count_subwords(encoder.tokenizer, [encoder.config.query_prefix, encoder.config.passage_prefix])
     # Of two unknown tokens, as conversions from sentencepiece leave, the tokenizer names but one.
     unknown = content["model"].get("unk_id")
-    kept = sorted({*kept, unknown} - {None})
+    kept = sorted({*kept, *prefixes, unknown} - {None})
     places = {old: new for new, old in enumerate(kept)}
     tokenizer = _rebuilt(encoder.tokenizer, _pruned(content, places))
     return DualEncoder(_with_rows(encoder.model, kept, places), tokenizer, encoder.config).eval()

@@ -110,6 +110,7 @@ def read_training_data(folder: Path, settings: DataSettings, holdout: float) -> 
     hidden = _without_labels(asked, {row.query_id for row in rows})
     limit = settings.unlabelled_per_language
     unlabelled = unlabelled_rows(data.pairs, data.held_out, limit) if data.pairs and limit else []
+    unlabelled = [row for row in unlabelled if row.lang not in settings.without]
     return dataclasses.replace(
         data,
         rows=rows,

@@ -60,6 +60,10 @@ class DualEncoderTeacher(Teacher):
         products: Scores = np.einsum("pd,pd->p", asked[places[:, 0]], found[places[:, 1]])
         return products
 
+    def remember(self, passages: Sequence[Passage], vectors: Vectors) -> None:
+        """Take vectors that the same encoder has given passages before, as far as they fit."""
+        self._vectors |= zip(passages[:_KEPT], vectors[:_KEPT], strict=True)
+
     def _encode(self, passages: Sequence[Passage]) -> Vectors:
         if len(self._vectors) > _KEPT:
             self._vectors.clear()

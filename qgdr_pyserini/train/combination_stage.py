@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.collection.tevatron import CandidateList, read_candidates
 from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.model.dual_encoder import Vectors
+from qgdr_pyserini.model.dual_encoder_teacher import DualEncoderTeacher
 from qgdr_pyserini.model.scorers import load_scorer
 from qgdr_pyserini.model.teacher import Teacher
 from qgdr_pyserini.train.combination import combine, describe, fit, quality
@@ -15,6 +18,7 @@ from qgdr_pyserini.train.combination_settings import LEXICAL, OWN, CombinationSe
 from qgdr_pyserini.train.known_scores import KnownScores
 from qgdr_pyserini.train.lexical_score import Lexical
 from qgdr_pyserini.train.parts import write_parts
+from qgdr_pyserini.train.reading import Reading
 from qgdr_pyserini.train.recipe_settings import Recipe
 from qgdr_pyserini.train.stage_rows import read_rows
 from qgdr_pyserini.train.stages import Done, Stages
@@ -42,6 +46,10 @@ class Combiner:
         Runs them.
     lexical
         Dictionary BM25, where it is one of the scores.
+    reading
+        What all that scores reads of a question.
+    remembered
+        Gives passages and the vectors that the student has given them already.
     """
 
     def __init__(
@@ -52,9 +60,11 @@ class Combiner:
         checked: Done | None,
         stages: Stages,
         lexical: Lexical | None,
+        reading: Reading,
+        remembered: Callable[[], tuple[Sequence[Passage], Vectors]] | None = None,
     ) -> None:
         assert recipe.combination is not None
-        self._lexical = lexical
+        self._lexical, self._reading, self._remembered = lexical, reading, remembered
         self._settings: CombinationSettings = recipe.combination
         self._prefix, self._recipe, self._stages = prefix, recipe, stages
         self._student, self._checked = student, checked
@@ -104,7 +114,8 @@ class Combiner:
 
     @property
     def _values(self) -> dict[str, Any]:
-        return {**self._settings.model_dump(), **(self._lexical.values if self._lexical else {})}
+        lexical = self._lexical.values if self._lexical else {}
+        return {**self._settings.model_dump(), **self._reading.values, **lexical}
 
     def _held_out(self, checked: Done) -> dict[str, Sequence[CandidateList]]:
         files = {name: checked.folder / CHECKED.format(name) for name in OWN}
@@ -126,7 +137,7 @@ class Combiner:
                     with_scores(row, [lexical[row.query_id, c.passage.docid] for c in row.candidates])
                     for row in rows
                 ]
-            return known[name] if name in known else score_rows(rows, self._scorer(name))
+            return known[name] if name in known else score_rows(rows, self._scorer(name), self._reading)
 
         return {name: scored(name) for name in self._settings.scores}
 
@@ -141,4 +152,7 @@ class Combiner:
                 precision=precision if student or not teacher else teacher.precision,
                 **({"batch_size": teacher.batch_size} if teacher else {}),
             )
+            scorer = self._scorers[name]
+            if student and self._remembered and isinstance(scorer, DualEncoderTeacher):
+                scorer.remember(*self._remembered())
         return self._scorers[name]

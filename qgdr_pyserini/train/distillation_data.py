@@ -14,12 +14,16 @@ import torch
 from qgdr_pyserini.collection.tevatron import Candidate, CandidateList
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.dual_encoder import DualEncoder
+from qgdr_pyserini.train.anchor import Anchor, draw_places
 from qgdr_pyserini.train.chunks import Chunks, in_chunks
 from qgdr_pyserini.train.language_sampler import LanguageSampler, SamplerSettings
 from qgdr_pyserini.train.losses.agreement import AgreementSettings, agreement
 from qgdr_pyserini.train.order import BlockedOrder, ShuffledOrder
 from qgdr_pyserini.train.pair_settings import SourceSettings
 from qgdr_pyserini.train.pairs import Pair, PairSource, draw_batch
+
+# Of a batch of pairs that is mixed, each of one source.
+_PARTS = 8
 
 Switch = Callable[[str, np.random.Generator], str]
 """Puts an English text into a language of chance."""
@@ -225,16 +229,49 @@ class Replay:
         Pairs a batch and process.
     seed
         Of the drawing.
+    mixed
+        Whether a batch is of several sources; pairs of one source are the harder negatives of each other.
     """
 
-    def __init__(self, sources: Sequence[tuple[PairSource, SourceSettings]], size: int, seed: int) -> None:
+    def __init__(
+        self,
+        sources: Sequence[tuple[PairSource, SourceSettings]],
+        size: int,
+        seed: int,
+        *,
+        mixed: bool = False,
+    ) -> None:
         self._sources = sources
-        self._size = size
+        parts = np.array_split(np.arange(size), min(size, _PARTS if mixed else 1))
+        self._sizes = [len(part) for part in parts]
         self._seed = seed
 
     def draw(self, number: int) -> list[Pair]:
         """Draw the pairs that go with the batch beginning with this example."""
-        return draw_batch(self._sources, np.random.default_rng([self._seed, number]), self._size)
+        rng = np.random.default_rng([self._seed, number])
+        return [pair for size in self._sizes for pair in draw_batch(self._sources, rng, size)]
+
+
+class Hold:
+    """Gives passages their places among all of them, and draws those that a step holds where they were.
+
+    Parameters
+    ----------
+    anchor
+        The student before, and its vectors.
+    seed
+        Of the drawing.
+    """
+
+    def __init__(self, anchor: Anchor, seed: int) -> None:
+        self.places = anchor.places
+        self._contents, self._count = anchor.contents, anchor.settings.passages
+        self._seed = seed
+
+    def draw(self, number: int) -> tuple[list[str], list[int]]:
+        """Draw contents and places for the batch beginning with this example."""
+        places = draw_places(len(self._contents), self._count, [self._seed, number])
+        return [self._contents[place] for place in places], places
 
 
 class Collator:
@@ -248,12 +285,22 @@ class Collator:
         Their number; examples with fewer are padded.
     replay
         Draws pairs to go with each batch; None for none.
+    hold
+        Where the passages' vectors are known: the batch holds their places, and texts of few of them.
     """
 
-    def __init__(self, encoder: DualEncoder, candidates: int, *, replay: Replay | None = None) -> None:
+    def __init__(
+        self,
+        encoder: DualEncoder,
+        candidates: int,
+        *,
+        replay: Replay | None = None,
+        hold: Hold | None = None,
+    ) -> None:
         self._encoder = encoder
         self._candidates = candidates
         self._replay = replay
+        self._hold = hold
 
     def __call__(self, examples: Sequence[Example]) -> dict[str, Any]:
         """Return what `qgdr_pyserini.train.distillation_stage.Distiller` takes."""
@@ -261,7 +308,7 @@ class Collator:
         mask, teacher = torch.zeros(shape, dtype=torch.bool), torch.zeros(shape)
         keys = torch.full(shape, -1)
         texts = {c.passage.docid: c.passage.contents for example in examples for c in example.candidates}
-        row = {docid: i for i, docid in enumerate(texts)}
+        row = self._hold.places if self._hold else {docid: i for i, docid in enumerate(texts)}
         places = torch.zeros(shape, dtype=torch.int64)
         for i, example in enumerate(examples):
             for j, item in enumerate(example.candidates):
@@ -271,7 +318,6 @@ class Collator:
         batch = {
             "queries": self._queries([example.query for example in examples]),
             "aligned": self._queries([example.aligned.text for example in examples]),
-            "passages": self._passages(list(texts.values())),
             "places": places,
             "agreement": torch.tensor([example.aligned.agreement for example in examples]),
             "teacher": teacher,
@@ -279,7 +325,13 @@ class Collator:
             "keys": keys,
             "labelled": torch.tensor([example.labelled for example in examples]),
         }
-        return batch if self._replay is None else batch | {"replay": self._pairs(examples[0].number)}
+        number = examples[0].number
+        if self._hold is None:
+            batch["passages"] = self._passages(list(texts.values()))
+        else:
+            contents, held = self._hold.draw(number)
+            batch["held"] = (self._passages(contents), torch.tensor(held))
+        return batch if self._replay is None else batch | {"replay": self._pairs(number)}
 
     def _pairs(self, number: int) -> tuple[Chunks, Chunks, torch.Tensor]:
         assert self._replay is not None

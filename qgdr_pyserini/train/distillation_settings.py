@@ -7,6 +7,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from qgdr_pyserini.settings import Settings
+from qgdr_pyserini.train.anchor import AnchorSettings
 from qgdr_pyserini.train.language_sampler import SamplerSettings
 from qgdr_pyserini.train.losses.agreement import AgreementSettings
 from qgdr_pyserini.train.losses.alignment import AlignmentSettings
@@ -66,6 +67,9 @@ class DistillationSettings(TrainingSettings):
         Of the query alignment.
     replay
         Pairs of the pre-training, to keep what they taught; None for none.
+    anchor
+        Leave the passages' vectors as the student before has them, and compute questions alone; the replayed
+        pairs, translations then, follow their English. None computes passages and questions.
     """
 
     freeze_vectors: bool = False
@@ -84,11 +88,18 @@ class DistillationSettings(TrainingSettings):
     agreement: AgreementSettings = AgreementSettings()
     sampler: SamplerSettings = SamplerSettings()
     replay: ReplaySettings | None = None
+    anchor: AnchorSettings | None = None
 
     @model_validator(mode="after")
     def _something_to_tell_apart(self) -> Self:
         if self.candidates == 1 and (self.kd or self.alpha):
             raise ValueError("'candidates' must be 2 or more where 'kd' or 'alpha' is above 0")
+        return self
+
+    @model_validator(mode="after")
+    def _anchored_passages_are_known(self) -> Self:
+        if self.anchor is not None and self.candidates == 1:
+            raise ValueError("'anchor' takes the vectors that mining made; set 'candidates' to 2 or more")
         return self
 
 

@@ -10,8 +10,10 @@ from transformers import Trainer
 
 from qgdr_pyserini.collection.tevatron import CandidateList
 from qgdr_pyserini.model.dual_encoder import DualEncoder
+from qgdr_pyserini.model.precision import in_full
+from qgdr_pyserini.train.anchor import Anchor, Held
 from qgdr_pyserini.train.chunks import Chunks, encode_chunks
-from qgdr_pyserini.train.distillation_data import Collator, Draw, Examples, Replay, Switch, align
+from qgdr_pyserini.train.distillation_data import Collator, Draw, Examples, Hold, Replay, Switch, align
 from qgdr_pyserini.train.distillation_settings import DistillationSettings
 from qgdr_pyserini.train.freezing import freeze
 from qgdr_pyserini.train.gather import gather
@@ -24,38 +26,73 @@ from qgdr_pyserini.train.training import Log, Trained, check_finite, fit, traini
 class Distiller(Trained):
     """What the Trainer sees: a batch made by `Collator` in, a loss out."""
 
-    def __init__(self, encoder: DualEncoder, settings: DistillationSettings) -> None:
+    def __init__(
+        self, encoder: DualEncoder, settings: DistillationSettings, anchor: Anchor | None = None
+    ) -> None:
         super().__init__()
         self.encoder = encoder
         self._settings = settings
+        self._anchor = anchor
 
     def forward(
         self,
         queries: Chunks,
-        passages: Chunks,
         places: torch.Tensor,
         teacher: torch.Tensor,
         mask: torch.Tensor,
         keys: torch.Tensor,
         labelled: torch.Tensor,
+        passages: Chunks | None = None,
+        held: Held | None = None,
         aligned: Chunks | None = None,
         agreement: torch.Tensor | None = None,
         replay: tuple[Chunks, Chunks, torch.Tensor] | None = None,
     ) -> dict[str, torch.Tensor]:
         """Compute the loss of a batch."""
         settings = self._settings
-        q, p = self._encode(queries), self._encode(passages)[places]
-        loss = q.new_zeros(())
-        if settings.kd:
-            loss = loss + settings.kd * self._distillation(q, p, teacher, mask, keys)
-        if settings.alpha and aligned is not None and agreement is not None:
-            scores = _scores(q, p), _scores(self._encode(aligned), p)
-            loss = loss + settings.alpha * alignment_loss(*scores, agreement, mask, settings.alignment)
-        if settings.beta:
-            loss = loss + settings.beta * self._contrastive(q, p, mask, keys, labelled)
-        if settings.replay and replay is not None:
-            loss = loss + settings.replay.weight * self._replay(*replay)
+        q, p = self._encode(queries), self._passages(passages)[places]
+        a = self._encode(aligned) if settings.alpha and aligned is not None else None
+        r = self._pairs(*replay[:2]) if settings.replay and replay is not None else None
+        h = self._encode(held[0]) if held is not None else None
+        with in_full(q.device):
+            loss = q.new_zeros(())
+            if settings.kd:
+                loss = loss + settings.kd * self._distillation(q, p, teacher, mask, keys)
+            if a is not None and agreement is not None:
+                loss = loss + settings.alpha * self._alignment(q, a, p, agreement, teacher, mask, keys)
+            if settings.beta:
+                loss = loss + settings.beta * self._contrastive(q, p, mask, keys, labelled)
+            if settings.replay and r is not None and replay is not None:
+                loss = loss + settings.replay.weight * self._replay(*r, replay[2])
+            if self._anchor and h is not None and held is not None:
+                loss = loss + self._anchor.hold(h, held[1])
         return {"loss": check_finite(loss)}
+
+    def _passages(self, passages: Chunks | None) -> torch.Tensor:
+        """Encode the batch's passages, or take the vectors of all of them."""
+        if self._anchor:
+            return self._anchor.vectors
+        assert passages is not None
+        return self._encode(passages)
+
+    def _alignment(
+        self,
+        q: torch.Tensor,
+        aligned: torch.Tensor,
+        p: torch.Tensor,
+        agreement: torch.Tensor,
+        teacher: torch.Tensor,
+        mask: torch.Tensor,
+        keys: torch.Tensor,
+    ) -> torch.Tensor:
+        settings = self._settings.alignment
+        source, generated = _scores(q, p), _scores(aligned, p)
+        if settings.in_batch:
+            batch = [gather(x) for x in (p, keys, teacher, mask)]
+            source, _, mask = extend_by_batch(gather(q), *batch)
+            generated = extend_by_batch(gather(aligned), *batch).student
+            agreement = gather(agreement)
+        return alignment_loss(source, generated, agreement, mask, settings)
 
     def _distillation(
         self, q: torch.Tensor, p: torch.Tensor, teacher: torch.Tensor, mask: torch.Tensor, keys: torch.Tensor
@@ -87,9 +124,15 @@ class Distiller(Trained):
     def _encode(self, texts: Chunks) -> torch.Tensor:
         return encode_chunks(self.encoder, texts)
 
-    def _replay(self, queries: Chunks, passages: Chunks, keys: torch.Tensor) -> torch.Tensor:
-        q, p = gather(self._encode(queries)), gather(self._encode(passages))
-        return contrastive_loss(q, p, gather(keys), self._settings.contrastive_temperature)
+    def _pairs(self, texts: Chunks, others: Chunks) -> tuple[torch.Tensor, torch.Tensor]:
+        """Encode both sides of replayed pairs; the second as the student before did, if that is kept."""
+        return self._encode(texts), self._anchor.encode(others) if self._anchor else self._encode(others)
+
+    def _replay(self, texts: torch.Tensor, others: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
+        if self._anchor:
+            return self._anchor.follow(texts, others)
+        temperature = self._settings.contrastive_temperature
+        return contrastive_loss(gather(texts), gather(others), gather(keys), temperature)
 
 
 def distil(
@@ -102,6 +145,7 @@ def distil(
     *,
     replay: Replay | None = None,
     switch: Switch | None = None,
+    anchor: Anchor | None = None,
     stage: str = "distillation",
 ) -> Log:
     """Train an encoder in place, going on from the last checkpoint in ``folder``.
@@ -125,6 +169,8 @@ def distil(
         Draws the pairs for ``settings.replay``.
     switch
         Puts English queries into other languages, for ``settings.code_switched``.
+    anchor
+        For ``settings.anchor``; knows every candidate.
     stage
         Its name, for messages.
 
@@ -145,10 +191,15 @@ def distil(
     scored = bool(settings.kd or settings.alpha)
     freeze(encoder, vectors=settings.freeze_vectors, layers=settings.freeze_layers)
     trainer = Trainer(
-        model=Distiller(encoder, settings),
+        model=Distiller(encoder, settings, anchor),
         args=training_arguments(settings, seed, folder),
         train_dataset=Examples(rows, aligned, settings.sampler, draw, scored=scored, switch=switch),
-        data_collator=Collator(encoder, settings.candidates, replay=replay if settings.replay else None),
+        data_collator=Collator(
+            encoder,
+            settings.candidates,
+            replay=replay if settings.replay else None,
+            hold=Hold(anchor, seed) if anchor else None,
+        ),
     )
     log = fit(trainer, stage, folder)
     encoder.eval()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,19 +11,20 @@ from typing import Any
 
 from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.collection.tevatron import CandidateList, write_candidates
-from qgdr_pyserini.model.dual_encoder import DualEncoder
+from qgdr_pyserini.model.dual_encoder import DualEncoder, Vectors
 from qgdr_pyserini.model.dual_encoder_teacher import DualEncoderTeacher
 from qgdr_pyserini.model.query_generator import QueryGenerator
+from qgdr_pyserini.train.anchor import Anchor
 from qgdr_pyserini.train.code_switching import CodeSwitcher
 from qgdr_pyserini.train.combination_stage import CHECKED, Combiner
 from qgdr_pyserini.train.distillation_data import Replay, Switch
 from qgdr_pyserini.train.distillation_settings import DistillationSettings
 from qgdr_pyserini.train.distillation_stage import distil
 from qgdr_pyserini.train.generation_filters import NOTHING, Kept, keep_good
-from qgdr_pyserini.train.known_scores import read_scores, write_scores
+from qgdr_pyserini.train.known_scores import KnownScores, read_scores, write_scores
 from qgdr_pyserini.train.lexical_score import Lexical, LexicalScorer
 from qgdr_pyserini.train.measuring import recall_by_language, reranking_accuracy
-from qgdr_pyserini.train.mining import retrieve
+from qgdr_pyserini.train.mining import read_vectors, retrieve
 from qgdr_pyserini.train.negatives import Ranking, drop_likely_positives, mine_negatives
 from qgdr_pyserini.train.pairs import pair_sources
 from qgdr_pyserini.train.parts import read_parts, write_parts
@@ -44,9 +46,6 @@ CUTOFF = 10
 
 SCORES = "scores.tsv.gz"
 """File of a stage that scores: its scores without the texts."""
-
-# Held-out queries that a teacher is checked on.
-_CHECKED = 400
 
 
 class Iteration:
@@ -98,19 +97,21 @@ class Iteration:
         alone = settings.candidates == 1
         candidates = self.take(mined) if mined else self.mine(student, given=alone)
         if teacher is None and recipe.combination is None:
-            return self.train_student("distil", settings, student, candidates, last=last)
+            return self.train_student("distil", settings, student, candidates, mined=candidates, last=last)
         checked = self.check_teacher(student, teacher) if self._data.held_out else None
-        files = [Path(file) for file in recipe.teacher.known_scores] if recipe.teacher else []
-        scored = self.score("score", candidates, teacher, files) if teacher else candidates
+        scored = self.score("score", candidates, teacher) if teacher else candidates
         generated = self.generate(candidates, student, teacher) if recipe.aligns else None
         if generated and teacher:
-            generated = self.score("score-generated", generated, teacher)
+            generated = self.score("score-generated", generated, teacher, scored)
         if recipe.combination:
             lexical = Lexical(self._bm25_scorer, self._data, self._reading) if recipe.adds_bm25 else None
-            combiner = Combiner(self._prefix, recipe, student, checked, self._stages, lexical)
+            remembered = functools.partial(self._vectors, candidates) if self._anchored else None
+            combiner = Combiner(
+                self._prefix, recipe, student, checked, self._stages, lexical, self._reading, remembered
+            )
             scored = combiner.combine("combine", scored)
             generated = combiner.combine("combine-generated", generated) if generated else None
-        return self.train_student("distil", settings, student, scored, generated, last=last)
+        return self.train_student("distil", settings, student, scored, generated, mined=candidates, last=last)
 
     def mine(self, student: Done, ranker: Ranker | None = None, *, given: bool = False) -> Done:
         """Give all queries hard negatives, which the student retrieves.
@@ -135,22 +136,38 @@ class Iteration:
                 found = ranker(rows, corpus, settings.depth, folder)
             else:
                 with computing_in(settings.precision):
-                    found = _retrieve(student.model, self._searched(rows), corpus, settings.depth, folder)
+                    asked = self._searched(rows)
+                    found = _retrieve(
+                        student.model, asked, corpus, settings.depth, folder, keep_vectors=self._anchored
+                    )
             return {"queries": _write(folder, mine_negatives(rows, *found, settings))}
 
         unlabelled = sum(not row.positives for row in rows)
-        values = {"queries": len(rows), "given": given, **settings.model_dump()}
+        values = {"queries": len(rows), "given": given, **({} if given else settings.model_dump())}
         values |= {"unlabelled": unlabelled} if unlabelled else {}
+        values |= {"vectors": True} if self._anchored else {}
+        values |= {} if given else self._reading.values
         return self._stages.run(f"{self._prefix}mine", values, [student, self._data.digest], work)
 
+    @property
+    def _anchored(self) -> bool:
+        """Whether this iteration's student learns with passages that stand still."""
+        settings = self._recipe.distillation
+        return self._number > 0 and settings is not None and settings.anchor is not None
+
     def _searched(self, rows: Sequence[CandidateList]) -> list[CandidateList]:
-        """Ask questions without a passage in English, which retrieves best, where it is known."""
-        if all(row.positives for row in rows):
+        """Ask what the teacher reads; questions without a passage in English, which retrieves best, if known.
+
+        A question and its twins then have the same candidates, which a teacher that reads English scores
+        once for all of them.
+        """
+        if all(row.positives for row in rows) and not self._reading.english:
             return list(rows)
+        twins = self._reading.twins
         return [
-            row
-            if row.positives
-            else dataclasses.replace(row, query=self._reading.twins.english(row) or row.query)
+            dataclasses.replace(row, query=twins.english(row) or row.query)
+            if self._reading.english or not row.positives
+            else row
             for row in rows
         ]
 
@@ -169,17 +186,21 @@ class Iteration:
         recipe = self._recipe
 
         def work(folder: Path) -> dict[str, Any]:
-            rows = self._data.held_out[:: max(1, len(self._data.held_out) // _CHECKED)][:_CHECKED]
+            count = recipe.negatives.checked_queries
+            rows = self._data.held_out[:: max(1, len(self._data.held_out) // count)][:count]
             with computing_in(recipe.negatives.precision):
-                ranking = _retrieve(student.model, rows, self._data.pool, recipe.negatives.depth, folder)
+                asked = self._searched(rows)
+                ranking = _retrieve(student.model, asked, self._data.pool, recipe.negatives.depth, folder)
             mined = mine_negatives(rows, *ranking, recipe.negatives)
             encoder = DualEncoderTeacher(_load(student.model), precision=recipe.negatives.precision)
-            scored = {"student": score_rows(mined, encoder)}
+            scored = {"student": score_rows(mined, encoder, self._reading)}
             if teacher is not None and recipe.teacher is not None:
                 model = load_for_scoring(teacher, recipe.teacher)
-                scored["teacher"] = score_rows(mined, model, self._reading)
+                scored["teacher"] = score_rows(mined, model, self._reading, self._known)
             for name, found in scored.items():
                 _write(folder, found, CHECKED.format(name))
+            if "teacher" in scored and processes().is_main_process:
+                write_scores(folder / SCORES, scored["teacher"])
             return {
                 "queries": len(rows),
                 "candidates": recipe.negatives.negatives + 1,
@@ -196,15 +217,15 @@ class Iteration:
         }
         return self._stages.run(f"{self._prefix}check-teacher", values, [student, *_stage(teacher)], work)
 
-    def score(self, name: str, candidates: Done, teacher: TeacherAt, files: Sequence[Path] = ()) -> Done:
-        """Let the teacher score all candidates; ``files`` hold scores that it has given already."""
+    def score(self, name: str, candidates: Done, teacher: TeacherAt, scored: Done | None = None) -> Done:
+        """Let the teacher score all candidates but those that it has scored already, as in ``scored``."""
         settings = self._recipe.teacher
         assert settings is not None
-        known = {pair: score for file in files for pair, score in read_scores(file).items()}
 
         def work(folder: Path) -> dict[str, Any]:
             rows = self._reading.together(read_rows(candidates))
             model = load_for_scoring(teacher, settings)
+            known = {**self._known, **(self._reading.known(rows, read_rows(scored)) if scored else {})}
 
             def score(_: int, part: Sequence[CandidateList]) -> list[CandidateList]:
                 return score_rows(part, model, self._reading, known)
@@ -214,9 +235,18 @@ class Iteration:
                 write_scores(folder / SCORES, read_parts(folder))
             return {"queries": count, **self._reading.counts(rows)}
 
+        files = self._known_files()
         values = self._scoring(teacher) | self._reading.values
         values |= {"known": digest_files(files)} if files else {}
-        return self._stages.run(f"{self._prefix}{name}", values, [candidates, teacher.stage], work)
+        builds_on = [candidates, teacher.stage, *([scored] if scored else [])]
+        return self._stages.run(f"{self._prefix}{name}", values, builds_on, work)
+
+    def _known_files(self) -> list[Path]:
+        return [Path(file) for file in self._recipe.teacher.known_scores] if self._recipe.teacher else []
+
+    @functools.cached_property
+    def _known(self) -> KnownScores:
+        return {pair: score for file in self._known_files() for pair, score in read_scores(file).items()}
 
     def generate(self, mined: Done, student: Done, teacher: TeacherAt | None) -> Done:
         """Write queries in other languages for the positives, or take the queries' twins, or both."""
@@ -267,17 +297,20 @@ class Iteration:
         rows: Done,
         generated: Done | None = None,
         *,
+        mined: Done | None = None,
         last: bool = False,
     ) -> Done:
         """Train the student on scored or bare candidates, and measure it on held-out queries.
 
-        The last student is measured when it is exported, and not here.
+        The last student is measured when it is exported, and not here. ``mined`` is where the student has
+        left its vectors of all passages, if it has.
         """
         recipe = self._recipe
 
         def work(folder: Path) -> dict[str, Any]:
             encoder = DualEncoder.from_pretrained(student.model)
             candidates, written = read_rows(rows), read_rows(generated) if generated else []
+            anchor = self._anchor(encoder, mined) if settings.anchor and mined else None
             if settings.kd:
                 candidates, written = without_likely_positives(candidates, written, recipe.negatives.margin)
             log = distil(
@@ -289,6 +322,7 @@ class Iteration:
                 folder,
                 replay=self._replay(settings),
                 switch=self._switch(settings),
+                anchor=anchor,
                 stage=f"{self._prefix}{name}",
             )
             save_model(encoder, folder)
@@ -299,11 +333,24 @@ class Iteration:
                 **({} if last else self._measured(encoder)),
             }
 
-        values = {"seed": recipe.seed, "margin": recipe.negatives.margin, **settings.model_dump()}
+        values = {"seed": recipe.seed, **settings.model_dump()}
+        values |= {"margin": recipe.negatives.margin} if settings.kd else {}
         if (settings.replay or settings.code_switched) and recipe.pairs:
             values["pairs"] = recipe.pairs.model_dump()
         builds_on = [student, rows, *([generated] if generated else [])]
         return self._stages.run(f"{self._prefix}{name}", values, builds_on, work)
+
+    def _anchor(self, encoder: DualEncoder, mined: Done) -> Anchor:
+        settings = self._recipe.distillation
+        assert settings is not None
+        assert settings.anchor is not None
+        passages, vectors = self._vectors(mined)
+        contents = {passage.docid: passage.contents for passage in passages}
+        return Anchor(encoder, contents, vectors, settings.anchor)
+
+    def _vectors(self, mined: Done) -> tuple[list[Passage], Vectors]:
+        """Read the passages, and the vectors that mining kept of them."""
+        return list(self._data.corpus()), read_vectors(mined.folder)
 
     def _replay(self, settings: DistillationSettings) -> Replay | None:
         pairs = self._recipe.pairs
@@ -312,7 +359,8 @@ class Iteration:
         size = settings.replay.batch_size // processes().num_processes
         if settings.replay.sources:
             pairs = pairs.model_copy(update={"sources": settings.replay.sources})
-        return Replay(pair_sources(self._data.pairs, pairs), size, self._recipe.seed)
+        sources = pair_sources(self._data.pairs, pairs)
+        return Replay(sources, size, self._recipe.seed, mixed=settings.anchor is not None)
 
     def _switch(self, settings: DistillationSettings) -> Switch | None:
         pairs, data = self._recipe.pairs, self._data.pairs
@@ -345,9 +393,15 @@ def without_likely_positives(
 
 
 def _retrieve(
-    student: Path, rows: Sequence[CandidateList], corpus: Corpus, depth: int, folder: Path
+    student: Path,
+    rows: Sequence[CandidateList],
+    corpus: Corpus,
+    depth: int,
+    folder: Path,
+    *,
+    keep_vectors: bool = False,
 ) -> tuple[Ranking, Mapping[str, Passage]]:
-    return retrieve(_load(student), rows, corpus, depth, folder)
+    return retrieve(_load(student), rows, corpus, depth, folder, keep_vectors=keep_vectors)
 
 
 def _stage(teacher: TeacherAt | None) -> list[Done]:

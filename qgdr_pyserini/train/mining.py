@@ -8,13 +8,14 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from qgdr_pyserini.collection.corpus import Passage, read_corpus
 from qgdr_pyserini.collection.tevatron import CandidateList
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.files import atomic_directory
-from qgdr_pyserini.model.dual_encoder import DualEncoder
+from qgdr_pyserini.model.dual_encoder import DualEncoder, Vectors
 from qgdr_pyserini.train.search import Hits, search
 from qgdr_pyserini.train.training import processes
 from qgdr_pyserini.train.training_data import Corpus
@@ -29,6 +30,8 @@ def retrieve(
     depth: int,
     folder: Path,
     block: int = _BLOCK,
+    *,
+    keep_vectors: bool = False,
 ) -> tuple[dict[str, list[str]], dict[str, Passage]]:
     """Search with an encoder, exactly; blocks are shared out among processes and not searched again.
 
@@ -46,6 +49,8 @@ def retrieve(
         For the hits of each block.
     block
         Passages a block: what is in memory at one time.
+    keep_vectors
+        Whether the passages' vectors are left in ``folder``, for `read_vectors`.
 
     Returns
     -------
@@ -62,7 +67,10 @@ def retrieve(
     for number, passages in enumerate(_blocks(corpus(), block)):
         kept = folder / f"block-{number:05d}"
         if number % state.num_processes == state.process_index and not kept.exists():
-            hits = _search(encoder, queries, passages, depth)
+            vectors = encoder.encode_passages([p.text for p in passages], [p.title for p in passages])
+            hits = _search(queries.to(encoder.device), torch.from_numpy(vectors).to(encoder.device), depth)
+            if keep_vectors:
+                _save(folder / f"vectors-{number:05d}.npy", vectors)
             with atomic_directory(kept) as work:
                 torch.save((hits.scores, hits.places + number * block), work / "hits.pt")
     state.wait_for_everyone()
@@ -77,6 +85,18 @@ def retrieve(
         for row, own in zip(rows, places.tolist(), strict=True)
     }
     return ranking, {passage.docid: passage for passage in found.values()}
+
+
+def read_vectors(folder: Path) -> Vectors:
+    """Read the vectors that `retrieve` kept of all passages, in their order."""
+    return np.concatenate([np.load(file) for file in sorted(folder.glob("vectors-*.npy"))])
+
+
+def _save(file: Path, vectors: Vectors) -> None:
+    unfinished = file.with_suffix(".part")
+    with unfinished.open("wb") as target:
+        np.save(target, vectors)
+    unfinished.replace(file)
 
 
 def search_with(
@@ -97,9 +117,8 @@ def _blocks(passages: Iterable[Passage], size: int) -> Iterator[list[Passage]]:
         yield block
 
 
-def _search(encoder: DualEncoder, queries: torch.Tensor, passages: Sequence[Passage], depth: int) -> Hits:
-    vectors = encoder.encode_passages([p.text for p in passages], [p.title for p in passages])
-    hits = search(queries.to(encoder.device), torch.from_numpy(vectors).to(encoder.device), depth)
+def _search(queries: torch.Tensor, passages: torch.Tensor, depth: int) -> Hits:
+    hits = search(queries, passages, depth)
     return Hits(hits.scores.cpu(), hits.places.cpu())
 
 

@@ -26,6 +26,9 @@ class SourceSettings(Settings):
 
 _NONE = SourceSettings(weight=0.0, batch_size=2)
 
+ANCHORLESS = ("queries", "code_switched_queries", "passages", "crops", "code_switched_crops")
+"""Sources whose second texts are no translations of the first."""
+
 
 class SourcesSettings(Settings):
     """All sources of positive pairs; see `qgdr_pyserini.train.pairs`.

@@ -143,7 +143,8 @@ def iterate(recipe: Recipe, data: TrainingData, student: Done, stages: Stages, o
     zero, first = Iteration(0, recipe, data, stages), recipe.negatives.first
     mined: Done | None = None
     if recipe.mines_first:
-        mined = zero.mine(student, options.bm25 if first == "bm25" else None, given=first == "given")
+        given = first == "given" or not recipe.needs_negatives_first
+        mined = zero.mine(student, options.bm25 if first == "bm25" else None, given=given)
     if recipe.warmup and mined:
         student = zero.train_student("warmup", recipe.warmup, student, mined)
     teacher: TeacherAt | None = None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from qgdr_pyserini.collection.tevatron import CandidateList
 from qgdr_pyserini.model.teacher import Query
+from qgdr_pyserini.train.known_scores import KnownScores
 from qgdr_pyserini.train.steps import as_it_is
 from qgdr_pyserini.train.teacher_recipe import TeacherRecipe
 from qgdr_pyserini.train.training_data import TrainingData, digest_files
@@ -28,12 +29,12 @@ class Reading:
 
     def __init__(self, data: TrainingData, teacher: TeacherRecipe | None) -> None:
         self._data = data
-        self._english = teacher is not None and teacher.reads == "english"
+        self.english = teacher is not None and teacher.reads == "english"
         self._files = [Path(teacher.translations)] if teacher and teacher.translations else []
 
     def __call__(self, row: CandidateList) -> Query:
         """Ask a row's question as it is, or its English twin where there is one."""
-        return reading_english(self.twins, as_it_is)(row) if self._english else as_it_is(row)
+        return reading_english(self.twins, as_it_is)(row) if self.english else as_it_is(row)
 
     @functools.cached_property
     def twins(self) -> Twins:
@@ -43,12 +44,27 @@ class Reading:
     @property
     def values(self) -> dict[str, Any]:
         """What scores follow from, beside the questions themselves; nothing where these are read."""
-        return {"reads": "english", "translations": digest_files(self._files)} if self._english else {}
+        return {"reads": "english", "translations": digest_files(self._files)} if self.english else {}
 
     def together(self, rows: Sequence[CandidateList]) -> list[CandidateList]:
-        """Put rows that read alike side by side, so that what they share is scored once."""
-        return sorted(rows, key=self) if self._english else list(rows)
+        """Put rows that read alike side by side, those of a passage too: what they share is scored once."""
+        if not self.english:
+            return list(rows)
+        return sorted(
+            rows, key=lambda row: (row.candidates[0].passage.docid if row.candidates else "", self(row))
+        )
+
+    def known(self, rows: Iterable[CandidateList], scored: Iterable[CandidateList]) -> KnownScores:
+        """Take the scores of rows that read as what they are aligned with: those of that question."""
+        sources = {row.query_id: row for row in scored}
+        return {
+            (row.query_id, item.passage.docid): item.score
+            for row in rows
+            if (source := sources.get(row.aligned_with)) and self(row) == self(source)
+            for item in source.candidates
+            if item.score is not None
+        }
 
     def counts(self, rows: Sequence[CandidateList]) -> dict[str, dict[str, int]]:
         """Count the questions that are read in English, by language, for a stage's record."""
-        return {"read_in_english": self.twins.in_english(rows)} if self._english else {}
+        return {"read_in_english": self.twins.in_english(rows)} if self.english else {}

@@ -15,7 +15,7 @@ from qgdr_pyserini.train.distillation_settings import DistillationSettings, Warm
 from qgdr_pyserini.train.embedding_start_settings import EmbeddingStartSettings
 from qgdr_pyserini.train.generation_settings import GenerationSettings
 from qgdr_pyserini.train.negatives import NegativeSettings
-from qgdr_pyserini.train.pair_settings import PairSettings
+from qgdr_pyserini.train.pair_settings import ANCHORLESS, PairSettings
 from qgdr_pyserini.train.teacher_recipe import TeacherRecipe
 from qgdr_pyserini.train.translation_settings import TranslationSettings
 
@@ -112,10 +112,13 @@ class MiningSettings(NegativeSettings):
     precision
         Of the student while it searches or is measured; ``bf16`` is mixed precision, ``auto`` that
         where it is faster.
+    checked_queries
+        Held-out queries that a teacher is checked on, and weights of a combination are fitted to.
     """
 
     first: Literal["given", "bm25", "student"] = "student"
     precision: Precision = "fp32"
+    checked_queries: int = Field(default=400, ge=1)
 
 
 class Recipe(Settings):
@@ -177,11 +180,18 @@ class Recipe(Settings):
         return self.warmup is not None or (self.teacher is not None and self.teacher.ranking is not None)
 
     @property
+    def needs_negatives_first(self) -> bool:
+        """Whether warm-up or teacher learn from negatives; with one candidate a query there are none."""
+        ranks = self.teacher is not None and self.teacher.ranking is not None
+        return ranks or (self.warmup is not None and self.warmup.candidates > 1)
+
+    @property
     def mines_once(self) -> bool:
         """Whether those negatives are also the first iteration's: its student has mined them."""
         first = self.mines_first and self.warmup is None and self.negatives.first == "student"
-        # Questions without a passage are not among those mined first.
-        return first and not self.data.unlabelled_per_language
+        # Questions without a passage are not among those mined first, and no vectors are kept then.
+        anchored = self.distillation is not None and self.distillation.anchor is not None
+        return first and not anchored and not self.data.unlabelled_per_language
 
     @property
     def adds_bm25(self) -> bool:
@@ -192,6 +202,14 @@ class Recipe(Settings):
     def aligns(self) -> bool:
         """Whether queries are aligned with generated ones or twins."""
         return self.distillation is not None and self.distillation.alpha > 0
+
+
+def _replays_passages(recipe: Recipe) -> bool:
+    settings, pairs = recipe.distillation, recipe.pairs
+    if settings is None or settings.anchor is None or settings.replay is None or pairs is None:
+        return False
+    sources = (settings.replay.sources or pairs.sources).model_dump()
+    return any(sources[name]["weight"] for name in ANCHORLESS)
 
 
 def _contradictions(recipe: Recipe) -> list[tuple[bool, str]]:
@@ -234,6 +252,15 @@ def _contradictions(recipe: Recipe) -> list[tuple[bool, str]]:
         (
             scratch and not training_set,
             "a student from scratch needs data of format 'training-set'",
+        ),
+        (
+            warmup is not None and warmup.anchor is not None,
+            "'warmup' has no student before it to be its 'anchor'; take 'anchor' out",
+        ),
+        (
+            _replays_passages(recipe),
+            "with 'anchor', a replay is of texts and their English; give 'replay.sources' without "
+            "'queries', 'passages' and 'crops'",
         ),
         (
             replayed and not (recipe.pairs and training_set),

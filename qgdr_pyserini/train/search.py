@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import torch
 
+from qgdr_pyserini.model.precision import in_full
+
 
 class Hits(NamedTuple):
     """The best passages of each query, best first, each ``(queries, k)``."""
@@ -37,7 +39,8 @@ def search(queries: torch.Tensor, passages: torch.Tensor, k: int, memory_mb: int
     k = min(k, len(passages))
     width = min(len(passages), max(4 * k, 2**16))
     rows = max(1, memory_mb * 2**20 // (width * queries.element_size()))
-    found = [_search(part, passages, k, width) for part in torch.split(queries, rows)]
+    with in_full(queries.device):
+        found = [_search(part, passages, k, width) for part in torch.split(queries, rows)]
     if not found:
         return Hits(queries.new_empty(0, k), torch.empty(0, k, dtype=torch.long, device=queries.device))
     return Hits(torch.cat([hits.scores for hits in found]), torch.cat([hits.places for hits in found]))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
@@ -31,7 +33,10 @@ def take_share(rows: Sequence[CandidateList], share: float) -> list[CandidateLis
 
 
 def first_of_each_language(rows: Iterable[CandidateList], number: Callable[[int], int]) -> set[str]:
-    """Choose queries of each language, the first by a digest of their ids.
+    """Choose queries of each language, the first by a digest of their ids, less the language.
+
+    So parallel questions are chosen together: a teacher that reads English scores them once, and no question
+    without a label in one language has it in another.
 
     Parameters
     ----------
@@ -49,8 +54,27 @@ def first_of_each_language(rows: Iterable[CandidateList], number: Callable[[int]
     for row in rows:
         groups[row.lang].append(row.query_id)
     return {
-        qid for group in groups.values() for qid in sorted(group, key=place_by_digest)[: number(len(group))]
+        qid
+        for lang, group in groups.items()
+        for qid in sorted(group, key=functools.partial(_place, lang))[: number(len(group))]
     }
+
+
+def _place(lang: str, query_id: str) -> tuple[bytes, str]:
+    return place_by_digest(question_name(query_id, lang)), query_id
+
+
+def question_name(query_id: str, lang: str) -> str:
+    """Take the language off an id: what the ids of parallel questions have in common.
+
+    Examples
+    --------
+    >>> question_name("56be-da", "da"), question_name("nq-7-zh_cn", "zh"), question_name("nq-7", "en")
+    ('56be', 'nq-7', 'nq-7')
+    >>> question_name("x-dev-bem-0", "bem")
+    'x-dev-bem-0'
+    """
+    return re.sub(rf"-{re.escape(lang)}(_\w+)?$", "", query_id) if lang else query_id
 
 
 def place_by_digest(name: str) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
@@ -12,6 +11,7 @@ from qgdr_pyserini.collection.tevatron import CandidateList
 from qgdr_pyserini.errors import InputError
 from qgdr_pyserini.files import read_lines
 from qgdr_pyserini.model.teacher import Query
+from qgdr_pyserini.train.shares import question_name
 from qgdr_pyserini.train.training_data import TrainingData
 
 ENGLISH = "en"
@@ -88,7 +88,7 @@ class Twins:
     def _by_id(self, row: CandidateList) -> Mapping[str, str]:
         if not row.positives:
             return {}
-        return self._parallel.get((_name(row.query_id, row.lang), row.positives[0].passage.docid), {})
+        return self._parallel.get((question_name(row.query_id, row.lang), row.positives[0].passage.docid), {})
 
 
 def reading_english(
@@ -133,21 +133,10 @@ def find_twins(data: TrainingData, files: Iterable[str | os.PathLike[str]] = ())
 
 def _asked(data: TrainingData) -> Iterator[Asked]:
     for query in data.pairs.queries if data.pairs else ():
-        yield Asked(_name(query.query_id, query.lang), query.docid, query.lang, query.query)
+        yield Asked(question_name(query.query_id, query.lang), query.docid, query.lang, query.query)
     for row in [*data.rows, *data.held_out]:
         for item in row.positives[:1]:
-            yield Asked(_name(row.query_id, row.lang), item.passage.docid, row.lang, row.query)
-
-
-def _name(query_id: str, lang: str) -> str:
-    """Take the language off an id.
-
-    Examples
-    --------
-    >>> _name("56be-da", "da"), _name("nq-7-zh_cn", "zh"), _name("nq-7", "en"), _name("x-dev-bem-0", "bem")
-    ('56be', 'nq-7', 'nq-7', 'x-dev-bem-0')
-    """
-    return re.sub(rf"-{re.escape(lang)}(_\w+)?$", "", query_id) if lang else query_id
+            yield Asked(question_name(row.query_id, row.lang), item.passage.docid, row.lang, row.query)
 
 
 def read_translations(path: str | os.PathLike[str]) -> Iterator[Translated]:

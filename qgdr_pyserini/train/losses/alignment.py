@@ -26,12 +26,16 @@ class AlignmentSettings(Settings):
     train_source
         Whether the source query also moves towards the generated one. Without it, generated
         text, which is often flawed, cannot harm what human queries have taught.
+    in_batch
+        Whether the other queries' candidates count as well: a query in another language may rank high what
+        its source query's candidates leave out.
     """
 
     threshold: float = Field(default=0.5, ge=-1, le=1)
     temperature: float = Field(default=1.0, gt=0)
     direction: Literal["forward", "reverse", "both"] = "forward"
     train_source: bool = False
+    in_batch: bool = False
 
 
 def alignment_loss(

@@ -1,0 +1,212 @@
+"""The student before as an anchor: what is computed, what is held, and what translations learn."""
+
+import dataclasses
+
+import pytest
+import torch
+from click.testing import CliRunner
+from pydantic import ValidationError
+from test_distillation import PASSAGES, SETTINGS, rows_and_generated
+from test_teacher_only import BASE, KINDS, data  # noqa: F401
+
+from qgdr_pyserini.cli.main import main
+from qgdr_pyserini.collection.tevatron import read_candidates
+from qgdr_pyserini.model.dual_encoder import DualEncoder
+from qgdr_pyserini.train.anchor import Anchor, AnchorSettings
+from qgdr_pyserini.train.distillation_data import Collator, Draw, Examples, Hold, Replay, align
+from qgdr_pyserini.train.distillation_settings import DistillationSettings, ReplaySettings
+from qgdr_pyserini.train.distillation_stage import Distiller, distil
+from qgdr_pyserini.train.language_sampler import SamplerSettings
+from qgdr_pyserini.train.losses.agreement import AgreementSettings
+from qgdr_pyserini.train.losses.alignment import AlignmentSettings
+from qgdr_pyserini.train.mining import read_vectors, retrieve
+from qgdr_pyserini.train.pair_settings import SourceSettings
+from qgdr_pyserini.train.pairs import Pair
+from qgdr_pyserini.train.parts import read_parts
+
+ANCHOR = AnchorSettings(passages=3)
+
+
+class Words:
+    """Draws foreign words with their English."""
+
+    def draw(self, size, rng):
+        return [
+            Pair(f"fluss {i}", f"river {i}", str(i), translation=True) for i in rng.integers(9, size=size)
+        ]
+
+
+REPLAY = Replay([(Words(), SourceSettings(weight=1.0, batch_size=4))], 4, seed=2)
+
+
+def anchored(encoder, settings=ANCHOR):
+    contents = {passage.docid: passage.contents for passage in PASSAGES}
+    return Anchor(encoder, contents, encoder.encode_passages(list(contents.values())), settings)
+
+
+def batch(encoder, anchor, replay=None):
+    rows, generated = rows_and_generated()
+    aligned = align(rows, generated, AgreementSettings())
+    examples = list(Examples(rows, aligned, SamplerSettings(), Draw(5, 8, 1, seed=1)))
+    return Collator(encoder, 5, hold=Hold(anchor, 1) if anchor else None, replay=replay)(examples)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("in_batch", [False, True])
+def test_untrained_the_loss_is_that_of_computed_passages(tiny_encoder, in_batch):
+    encoder = DualEncoder.from_pretrained(tiny_encoder)
+    alignment = AlignmentSettings(in_batch=in_batch)
+    settings = SETTINGS.model_copy(update={"in_batch": in_batch, "alignment": alignment, "beta": 1.0})
+    anchor = anchored(encoder)
+    inputs = batch(encoder, anchor)
+    assert "passages" not in inputs
+    ours = Distiller(encoder, settings, anchor)(**inputs)["loss"]
+    theirs = Distiller(encoder, settings)(**batch(encoder, None))["loss"]
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-5)
+
+
+def test_alignment_hears_of_the_other_queries_candidates(tiny_encoder):
+    encoder = DualEncoder.from_pretrained(tiny_encoder)
+    losses = [
+        Distiller(encoder, SETTINGS.model_copy(update={"kd": 0.0, "alignment": alignment}))(
+            **batch(encoder, None)
+        )["loss"].item()
+        for alignment in (AlignmentSettings(), AlignmentSettings(in_batch=True))
+    ]
+    assert losses[0] != pytest.approx(losses[1], rel=1e-3)
+
+
+def test_each_step_holds_other_passages_the_same_when_resumed():
+    class Known:
+        contents, places, settings = list("abcdefgh"), {}, ANCHOR
+
+    hold = Hold(Known(), seed=4)
+    drawn = [hold.draw(number) for number in range(0, 40, 8)]
+    assert drawn == [hold.draw(number) for number in range(0, 40, 8)]
+    assert len({tuple(places) for _, places in drawn}) > 1
+    for contents, places in drawn:
+        assert len(set(places)) == ANCHOR.passages
+        assert contents == [Known.contents[place] for place in places]
+
+
+@torch.no_grad()
+def test_the_student_as_it_was_has_no_distance_from_itself(tiny_encoder):
+    encoder = DualEncoder.from_pretrained(tiny_encoder)
+    anchor = anchored(encoder)
+    texts = Collator(encoder, 2)._queries(["a river", "the old bridge"])
+    vectors = anchor.encode(texts)
+    assert anchor.follow(vectors, vectors).item() == pytest.approx(0, abs=1e-6)
+    assert anchor.follow(vectors.flip(0), vectors).item() > 0
+    places = torch.tensor([1, 4])
+    assert anchor.hold(anchor.vectors[places], places).item() == pytest.approx(0, abs=1e-6)
+    for parameter in encoder.parameters():
+        parameter.zero_()
+    torch.testing.assert_close(anchor.encode(texts), vectors)
+
+
+def test_translations_come_near_their_english_and_passages_stay(tiny_encoder, tmp_path):
+    def trained(folder, hold):
+        encoder = DualEncoder.from_pretrained(tiny_encoder)
+        anchor = anchored(encoder, ANCHOR.model_copy(update={"hold": hold}))
+        settings = SETTINGS.model_copy(
+            update={"replay": ReplaySettings(batch_size=4), "anchor": ANCHOR, "alpha": 0.0}
+        )
+        rows, _ = rows_and_generated()
+        log = distil(encoder, rows, [], settings, 3, tmp_path / folder, replay=REPLAY, anchor=anchor)
+        now = torch.from_numpy(encoder.encode_passages([p.contents for p in PASSAGES]))
+        drift = 1 - (now * anchor.vectors).sum(dim=1).mean().item()
+        english = torch.from_numpy(
+            DualEncoder.from_pretrained(tiny_encoder).encode_queries([f"river {i}" for i in range(9)])
+        )
+        foreign = torch.from_numpy(encoder.encode_queries([f"fluss {i}" for i in range(9)]))
+        return log, drift, (english * foreign).sum(dim=1).mean().item()
+
+    log, held, near = trained("held", 20.0)
+    _, free, _ = trained("free", 0.0)
+    assert log[-1]["loss"] < log[0]["loss"]
+    assert held < free
+    before = DualEncoder.from_pretrained(tiny_encoder)
+    texts = [[f"{word} {i}" for i in range(9)] for word in ("river", "fluss")]
+    english, foreign = (before.encode_queries(part) for part in texts)
+    assert near > (english * foreign).sum(axis=1).mean()
+
+
+def test_mining_keeps_all_vectors_in_order(tiny_encoder, tmp_path):
+    encoder = DualEncoder.from_pretrained(tiny_encoder)
+    rows = [dataclasses.replace(row, negatives=()) for row in rows_and_generated()[0]]
+    retrieve(encoder, rows, lambda: iter(PASSAGES), 3, tmp_path, block=3, keep_vectors=True)
+    kept = torch.from_numpy(read_vectors(tmp_path))
+    torch.testing.assert_close(
+        kept, torch.from_numpy(encoder.encode_passages([p.contents for p in PASSAGES]))
+    )
+
+
+def test_there_must_be_something_mined():
+    with pytest.raises(ValidationError, match="'anchor' takes the vectors that mining made"):
+        DistillationSettings(steps=1, candidates=1, kd=0, alpha=0, beta=1, anchor=ANCHOR)
+
+
+ANCHORED = """
+[combination]
+scores = ["student", "teacher"]
+
+[generation]
+source = "twins"
+
+[pairs.sources]
+questions = { weight = 1.0, batch_size = 4 }
+
+[distillation.anchor]
+passages = 2
+
+[distillation.replay]
+batch_size = 4
+"""
+
+
+def run(recipe, data, output):  # noqa: F811
+    return CliRunner().invoke(main, ["train", str(recipe), "--data", str(data), "--output", str(output)])
+
+
+def test_a_pipeline_anchors_its_student(tiny_encoder, data, tmp_path):  # noqa: F811
+    kind = "query-generator"
+    base = BASE.format(student=tiny_encoder, kind=kind, configuration=KINDS[kind])
+    base = base.replace("alpha = 0.0", "alpha = 1.0").replace("[teacher]", '[teacher]\nreads = "english"')
+    (tmp_path / "recipe.toml").write_text(base + ANCHORED)
+    done = run(tmp_path / "recipe.toml", data, tmp_path / "run")
+    assert done.exit_code == 0, done.output
+    mined = {row.query_id: row for row in read_candidates(tmp_path / "run" / "1-mine" / "mined.jsonl.gz")}
+    for name, row in mined.items():
+        twin = mined[name[:-2] + ("en" if row.lang == "de" else "de")]
+        assert [c.passage.docid for c in row.candidates] == [c.passage.docid for c in twin.candidates]
+    corpus = {c.passage.docid for row in mined.values() for c in row.candidates}
+    assert len(read_vectors(tmp_path / "run" / "1-mine")) >= len(corpus)
+    # What aligns was scored with its source; the teacher has not seen it.
+    scored, aligned = (
+        {row.query_id: row for row in read_parts(tmp_path / "run" / stage)}
+        for stage in ("1-score", "1-score-generated")
+    )
+    assert aligned
+    for row in aligned.values():
+        source = scored[row.aligned_with]
+        assert [c.score for c in row.candidates] == [c.score for c in source.candidates]
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        ("[distillation.replay]\nbatch_size = 4\n[distillation.anchor]\n", "a replay is of texts and their"),
+        (
+            '[warmup]\nsteps = 1\n[warmup.anchor]\npassages = 2\n[generation]\nsource = "twins"\n',
+            "'warmup' has no student before",
+        ),
+    ],
+)
+def test_an_anchor_without_its_place_is_named(more, problem, tiny_encoder, data, tmp_path):  # noqa: F811
+    text = BASE.format(student=tiny_encoder, kind="cross-encoder", configuration=KINDS["cross-encoder"])
+    text += "[pairs.sources]\nqueries = { weight = 1.0, batch_size = 4 }\n" + more
+    (tmp_path / "recipe.toml").write_text(text)
+    done = run(tmp_path / "recipe.toml", data, tmp_path / "run")
+    assert done.exit_code == 2
+    assert problem in done.output
+    assert not (tmp_path / "run").exists()

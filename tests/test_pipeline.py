@@ -26,6 +26,7 @@ from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.train.data_settings import DataSettings
 from qgdr_pyserini.train.mining import retrieve
 from qgdr_pyserini.train.parts import read_parts, write_parts
+from qgdr_pyserini.train.shares import question_name
 from qgdr_pyserini.train.training import Trained, TrainingSettings, check_finite, fit, training_arguments
 from qgdr_pyserini.train.training_data import read_training_data
 
@@ -361,3 +362,16 @@ def test_labels_are_hidden_and_languages_left_out_as_asked(slice_folder):
     assert not {"it", "da"} & {*few.languages}
     assert {"it", "da"} & {row.lang for row in few.held_out}
     assert few.digest != every.digest
+
+
+def test_parallel_queries_are_taken_together_and_with_their_english(slice_folder):
+    every = read_training_data(slice_folder, DataSettings(), 0.1)
+    taken = read_training_data(slice_folder, DataSettings(distilled_per_language=2), 0.1).distilled
+    names = {question_name(row.query_id, row.lang) for row in taken}
+    english = {row.query_id for row in taken if row.lang == "en"}
+    assert english >= {
+        row.query_id for row in every.rows if row.lang == "en" and question_name(row.query_id, "en") in names
+    }
+    counts = Counter(row.lang for row in taken)
+    assert max(count for lang, count in counts.items() if lang != "en") == 2
+    assert len({row.query_id for row in taken}) == len(taken)

@@ -33,8 +33,8 @@ class DataSettings(Settings):
     limit_per_language
         Queries taken of each language, the first by a digest of their ids; 0 takes all.
     distilled_per_language
-        As many of them are mined for, scored and distilled in the iterations; 0 takes all. Warm-up and
-        teacher learn from the others, too.
+        As many of them are mined for, scored and distilled in the iterations, and their twins in English;
+        0 takes all. Warm-up and teacher learn from the others, too.
     unlabelled_per_language
         For ``training-set``: so many translated questions without a passage, in English and in each other
         language, are distilled too. Their candidates are what the student retrieves with the English.

@@ -7,7 +7,7 @@ import hashlib
 import heapq
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from qgdr_pyserini.collection.corpus import Passage, read_corpus
@@ -17,7 +17,7 @@ from qgdr_pyserini.collection.training_set import TrainingQuery, TrainingSet, re
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.train.data_settings import DataSettings
 from qgdr_pyserini.train.holdout import article_is_held_out, split_by_article
-from qgdr_pyserini.train.shares import first_of_each_language, place_by_digest, take_share
+from qgdr_pyserini.train.shares import first_of_each_language, place_by_digest, question_name, take_share
 from qgdr_pyserini.train.unlabelled import unlabelled_rows
 
 Corpus = Callable[[], Iterator[Passage]]
@@ -114,10 +114,25 @@ def read_training_data(folder: Path, settings: DataSettings, holdout: float) -> 
     return dataclasses.replace(
         data,
         rows=rows,
-        distilled=[*take_per_language([*rows, *hidden], settings.distilled_per_language), *unlabelled],
+        distilled=[*_distilled([*rows, *hidden], settings.distilled_per_language), *unlabelled],
         pool=_smaller(data.pool, data.held_out, settings.pool),
         digest=hashlib.sha256(f"{data.files} {selected}".encode()).hexdigest()[:16],
     )
+
+
+def _distilled(rows: Sequence[CandidateList], limit: int) -> list[CandidateList]:
+    """Take so many queries of each language, and all their English twins, which hold English in place."""
+    taken = take_per_language(rows, limit)
+    names = {question_name(row.query_id, row.lang) for row in taken}
+    ids = {row.query_id for row in taken}
+    return [
+        *taken,
+        *(
+            row
+            for row in rows
+            if row.lang == "en" and row.query_id not in ids and question_name(row.query_id, "en") in names
+        ),
+    ]
 
 
 def _without_labels(rows: Iterable[CandidateList], labelled: Container[str]) -> list[CandidateList]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.collection.tevatron import CandidateList, read_candidates
 from qgdr_pyserini.errors import QgdrError
-from qgdr_pyserini.model.dual_encoder import Vectors
 from qgdr_pyserini.model.dual_encoder_teacher import DualEncoderTeacher
 from qgdr_pyserini.model.scorers import load_scorer
 from qgdr_pyserini.model.teacher import Teacher
@@ -17,16 +15,13 @@ from qgdr_pyserini.train.combination import combine, describe, fit, quality
 from qgdr_pyserini.train.combination_settings import LEXICAL, OWN, CombinationSettings
 from qgdr_pyserini.train.known_scores import KnownScores
 from qgdr_pyserini.train.lexical_score import Lexical
+from qgdr_pyserini.train.mining_stage import known_vectors
 from qgdr_pyserini.train.parts import write_parts
-from qgdr_pyserini.train.reading import Reading
-from qgdr_pyserini.train.recipe_settings import Recipe
-from qgdr_pyserini.train.stage_rows import read_rows
-from qgdr_pyserini.train.stages import Done, Stages
+from qgdr_pyserini.train.stage_context import StageContext
+from qgdr_pyserini.train.stage_rows import CHECKED, read_rows
+from qgdr_pyserini.train.stages import Done
 from qgdr_pyserini.train.steps import score_rows, with_scores
 from qgdr_pyserini.train.training import processes
-
-CHECKED = "{}.jsonl.gz"
-"""File of held-out queries in the stage that checks the teacher, by the name of the score."""
 
 
 class Combiner:
@@ -34,40 +29,26 @@ class Combiner:
 
     Parameters
     ----------
-    prefix
-        Of the iteration's stages.
-    recipe
-        With ``combination``; where it has no ``teacher``, other scores make one.
+    context
+        The run and the iteration; the recipe has ``combination``. Where it has no ``teacher``, other scores
+        make one.
     student
         From the iteration before.
+    mined
+        The stage that mined, which has kept the student's vectors where the iteration is anchored.
     checked
         The stage that scored held-out queries; None where nothing is held out.
-    stages
-        Runs them.
     lexical
         Dictionary BM25, where it is one of the scores.
-    reading
-        What all that scores reads of a question.
-    remembered
-        Gives passages and the vectors that the student has given them already.
     """
 
     def __init__(
-        self,
-        prefix: str,
-        recipe: Recipe,
-        student: Done,
-        checked: Done | None,
-        stages: Stages,
-        lexical: Lexical | None,
-        reading: Reading,
-        remembered: Callable[[], tuple[Sequence[Passage], Vectors]] | None = None,
+        self, context: StageContext, student: Done, mined: Done, checked: Done | None, lexical: Lexical | None
     ) -> None:
-        assert recipe.combination is not None
-        self._lexical, self._reading, self._remembered = lexical, reading, remembered
-        self._settings: CombinationSettings = recipe.combination
-        self._prefix, self._recipe, self._stages = prefix, recipe, stages
-        self._student, self._checked = student, checked
+        assert context.recipe.combination is not None
+        self._settings: CombinationSettings = context.recipe.combination
+        self._context, self._lexical = context, lexical
+        self._student, self._mined, self._checked = student, mined, checked
         self._scorers: dict[str, Teacher] = {}
         self._weighed = self._weigh()
 
@@ -88,13 +69,13 @@ class Combiner:
             lexical = self._lexical.score(found) if self._lexical else {}
 
             def add(_: int, rows: Sequence[CandidateList]) -> list[CandidateList]:
-                known = {"teacher": rows} if self._recipe.teacher else {}
+                known = {"teacher": rows} if self._context.recipe.teacher else {}
                 return list(combine(self._parts(rows, known, lexical), weights))
 
             return {"queries": write_parts(folder, found, add)}
 
         builds_on = [scored, self._student, self._weighed]
-        return self._stages.run(f"{self._prefix}{name}", self._values, builds_on, work)
+        return self._context.run(name, self._values, builds_on, work)
 
     def _weigh(self) -> Done:
         def work(folder: Path) -> dict[str, Any]:
@@ -102,7 +83,7 @@ class Combiner:
             weights = self._settings.weights or fit(parts)
             found = quality(parts, weights) if parts else {}
             for line in describe(weights, found):
-                self._stages.say(f"{self._prefix}weigh: {line}")
+                self._context.stages.say(f"{self._context.named('weigh')}: {line}")
             return {"weights": weights, **found}
 
         if self._checked is None and not self._settings.weights:
@@ -110,12 +91,12 @@ class Combiner:
                 "combination: nothing is held out to fit weights to; raise holdout, or give weights"
             )
         builds_on = [self._student, *([self._checked] if self._checked else [])]
-        return self._stages.run(f"{self._prefix}weigh", self._values, builds_on, work)
+        return self._context.run("weigh", self._values, builds_on, work)
 
     @property
     def _values(self) -> dict[str, Any]:
         lexical = self._lexical.values if self._lexical else {}
-        return {**self._settings.model_dump(), **self._reading.values, **lexical}
+        return {**self._settings.model_dump(), **self._context.reading.values, **lexical}
 
     def _held_out(self, checked: Done) -> dict[str, Sequence[CandidateList]]:
         files = {name: checked.folder / CHECKED.format(name) for name in OWN}
@@ -130,6 +111,7 @@ class Combiner:
         lexical: KnownScores,
     ) -> dict[str, Sequence[CandidateList]]:
         """Score rows by everything that they are not known to be scored by; a teacher's own scores are."""
+        reading = self._context.reading
 
         def scored(name: str) -> Sequence[CandidateList]:
             if name == LEXICAL:
@@ -137,13 +119,13 @@ class Combiner:
                     with_scores(row, [lexical[row.query_id, c.passage.docid] for c in row.candidates])
                     for row in rows
                 ]
-            return known[name] if name in known else score_rows(rows, self._scorer(name), self._reading)
+            return known[name] if name in known else score_rows(rows, self._scorer(name), reading)
 
         return {name: scored(name) for name in self._settings.scores}
 
     def _scorer(self, name: str) -> Teacher:
         """Load what scores under a name; the student computes in the precision that it searches in."""
-        teacher, precision = self._recipe.teacher, self._recipe.negatives.precision
+        teacher, precision = self._context.recipe.teacher, self._context.recipe.negatives.precision
         if name not in self._scorers:
             student = name == "student"
             self._scorers[name] = load_scorer(
@@ -153,6 +135,6 @@ class Combiner:
                 **({"batch_size": teacher.batch_size} if teacher else {}),
             )
             scorer = self._scorers[name]
-            if student and self._remembered and isinstance(scorer, DualEncoderTeacher):
-                scorer.remember(*self._remembered())
+            if student and self._context.anchored and isinstance(scorer, DualEncoderTeacher):
+                scorer.remember(*known_vectors(self._context, self._mined))
         return self._scorers[name]

@@ -12,6 +12,9 @@ from qgdr_pyserini.collection.tevatron import CandidateList
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.train.search import search
 
+CUTOFF = 10
+"""Of the recall on held-out queries."""
+
 
 def recall_by_language(
     encoder: DualEncoder, rows: Sequence[CandidateList], pool: Iterable[Passage], cutoff: int

@@ -16,12 +16,16 @@ from qgdr_pyserini.model.languages import language_name
 from qgdr_pyserini.model.precision import ON_DISK
 from qgdr_pyserini.train.card import Training, write_card
 from qgdr_pyserini.train.first_student import first_student
-from qgdr_pyserini.train.iteration import CUTOFF, Iteration, Ranker
+from qgdr_pyserini.train.iteration import Iteration
 from qgdr_pyserini.train.lexical_score import LexicalScorer
 from qgdr_pyserini.train.low_rank import require_peft
-from qgdr_pyserini.train.measuring import recall_by_language
+from qgdr_pyserini.train.measuring import CUTOFF, recall_by_language
+from qgdr_pyserini.train.mining_stage import Miner, Ranker
+from qgdr_pyserini.train.reading import Reading
 from qgdr_pyserini.train.recipe_settings import Recipe
+from qgdr_pyserini.train.stage_context import StageContext
 from qgdr_pyserini.train.stages import Done, Stages
+from qgdr_pyserini.train.student_stage import StudentTrainer
 from qgdr_pyserini.train.teacher_stages import TeacherAt, make_teacher
 from qgdr_pyserini.train.training import computing_in, processes
 from qgdr_pyserini.train.training_data import TrainingData, read_training_data
@@ -140,13 +144,14 @@ def _check_languages(recipe: Recipe, data: TrainingData) -> None:
 
 def iterate(recipe: Recipe, data: TrainingData, student: Done, stages: Stages, options: RunOptions) -> Done:
     """Warm the student up, train the teacher, and distil as often as the recipe says."""
-    zero, first = Iteration(0, recipe, data, stages), recipe.negatives.first
+    zero = StageContext(0, recipe, data, stages, Reading(data, recipe.teacher))
+    first = recipe.negatives.first
     mined: Done | None = None
     if recipe.mines_first:
         given = first == "given" or not recipe.needs_negatives_first
-        mined = zero.mine(student, options.bm25 if first == "bm25" else None, given=given)
+        mined = Miner(zero).mine(student, options.bm25 if first == "bm25" else None, given=given)
     if recipe.warmup and mined:
-        student = zero.train_student("warmup", recipe.warmup, student, mined)
+        student = StudentTrainer(zero, recipe.warmup).train("warmup", student, mined)
     teacher: TeacherAt | None = None
     if recipe.teacher:
         negatives = mined if recipe.teacher.ranking else None
@@ -155,7 +160,7 @@ def iterate(recipe: Recipe, data: TrainingData, student: Done, stages: Stages, o
     if recipe.distillation:
         for number in range(1, recipe.iterations + 1):
             known = mined if number == 1 and recipe.mines_once else None
-            iteration = Iteration(number, recipe, data, stages, options.bm25_scorer)
+            iteration = Iteration(dataclasses.replace(zero, number=number), options.bm25_scorer)
             student = iteration.run(student, teacher, known)
     return student
 

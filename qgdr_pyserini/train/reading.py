@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -45,6 +46,21 @@ class Reading:
     def values(self) -> dict[str, Any]:
         """What scores follow from, beside the questions themselves; nothing where these are read."""
         return {"reads": "english", "translations": digest_files(self._files)} if self.english else {}
+
+    def searched(self, rows: Sequence[CandidateList]) -> list[CandidateList]:
+        """Ask what the teacher reads; questions without a passage in English, which retrieves best, if known.
+
+        A question and its twins then have the same candidates, which a teacher that reads English scores
+        once for all of them.
+        """
+        if all(row.positives for row in rows) and not self.english:
+            return list(rows)
+        return [
+            dataclasses.replace(row, query=self.twins.english(row) or row.query)
+            if self.english or not row.positives
+            else row
+            for row in rows
+        ]
 
     def together(self, rows: Sequence[CandidateList]) -> list[CandidateList]:
         """Put rows that read alike side by side, those of a passage too: what they share is scored once."""

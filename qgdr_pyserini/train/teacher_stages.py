@@ -128,8 +128,10 @@ def load_for_scoring(teacher: TeacherAt, settings: TeacherRecipe) -> TrainableTe
     )
 
 
-def scoring_values(teacher: TeacherAt, settings: TeacherRecipe) -> dict[str, Any]:
-    """List the settings that what a teacher scores or writes depends on, those of its stages excepted."""
+def scoring_values(teacher: TeacherAt | None, settings: TeacherRecipe | None) -> dict[str, Any]:
+    """List the settings that what a teacher, if any, scores or writes depends on, but those of its stages."""
+    if teacher is None or settings is None:
+        return {}
     own = set() if teacher.trained else _START
     return settings.model_dump(include={"precision", "batch_size"} | own)
 

@@ -5,7 +5,6 @@ import dataclasses
 import pytest
 import torch
 from click.testing import CliRunner
-from pydantic import ValidationError
 from test_distillation import PASSAGES, SETTINGS, rows_and_generated
 from test_teacher_only import BASE, KINDS, data  # noqa: F401
 
@@ -14,12 +13,12 @@ from qgdr_pyserini.collection.tevatron import read_candidates
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.train.anchor import Anchor, AnchorSettings
 from qgdr_pyserini.train.distillation_data import Collator, Draw, Examples, Hold, Replay, align
-from qgdr_pyserini.train.distillation_settings import DistillationSettings, ReplaySettings
+from qgdr_pyserini.train.distillation_settings import ReplaySettings
 from qgdr_pyserini.train.distillation_stage import Distiller, distil
 from qgdr_pyserini.train.language_sampler import SamplerSettings
 from qgdr_pyserini.train.losses.agreement import AgreementSettings
 from qgdr_pyserini.train.losses.alignment import AlignmentSettings
-from qgdr_pyserini.train.mining import read_vectors, retrieve
+from qgdr_pyserini.train.mining import encode_passages, read_vectors, retrieve
 from qgdr_pyserini.train.pair_settings import SourceSettings
 from qgdr_pyserini.train.pairs import Pair
 from qgdr_pyserini.train.parts import read_parts
@@ -131,19 +130,21 @@ def test_translations_come_near_their_english_and_passages_stay(tiny_encoder, tm
     assert near > (english * foreign).sum(axis=1).mean()
 
 
-def test_mining_keeps_all_vectors_in_order(tiny_encoder, tmp_path):
+def test_what_was_encoded_is_searched_and_in_order(tiny_encoder, tmp_path):
     encoder = DualEncoder.from_pretrained(tiny_encoder)
     rows = [dataclasses.replace(row, negatives=()) for row in rows_and_generated()[0]]
-    retrieve(encoder, rows, lambda: iter(PASSAGES), 3, tmp_path, block=3, keep_vectors=True)
-    kept = torch.from_numpy(read_vectors(tmp_path))
+    encoded = tmp_path / "encoded"
+    encoded.mkdir()
+    assert encode_passages(encoder, lambda: iter(PASSAGES), encoded, block=3) == len(PASSAGES)
+    now, before = (
+        retrieve(encoder, rows, lambda: iter(PASSAGES), 3, tmp_path / name, block=3, encoded=folder)
+        for name, folder in (("now", None), ("before", encoded))
+    )
+    assert now == before
+    kept = torch.from_numpy(read_vectors(encoded))
     torch.testing.assert_close(
         kept, torch.from_numpy(encoder.encode_passages([p.contents for p in PASSAGES]))
     )
-
-
-def test_there_must_be_something_mined():
-    with pytest.raises(ValidationError, match="'anchor' takes the vectors that mining made"):
-        DistillationSettings(steps=1, candidates=1, kd=0, alpha=0, beta=1, anchor=ANCHOR)
 
 
 ANCHORED = """
@@ -180,7 +181,7 @@ def test_a_pipeline_anchors_its_student(tiny_encoder, data, tmp_path):  # noqa: 
         twin = mined[name[:-2] + ("en" if row.lang == "de" else "de")]
         assert [c.passage.docid for c in row.candidates] == [c.passage.docid for c in twin.candidates]
     corpus = {c.passage.docid for row in mined.values() for c in row.candidates}
-    assert len(read_vectors(tmp_path / "run" / "1-mine")) >= len(corpus)
+    assert len(read_vectors(tmp_path / "run" / "1-encode")) >= len(corpus)
     # What aligns was scored with its source; the teacher has not seen it.
     scored, aligned = (
         {row.query_id: row for row in read_parts(tmp_path / "run" / stage)}

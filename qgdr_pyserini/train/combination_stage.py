@@ -34,8 +34,8 @@ class Combiner:
         make one.
     student
         From the iteration before.
-    mined
-        The stage that mined, which has kept the student's vectors where the iteration is anchored.
+    encoded
+        The student's vectors of all passages, if they are kept.
     checked
         The stage that scored held-out queries; None where nothing is held out.
     lexical
@@ -43,12 +43,17 @@ class Combiner:
     """
 
     def __init__(
-        self, context: StageContext, student: Done, mined: Done, checked: Done | None, lexical: Lexical | None
+        self,
+        context: StageContext,
+        student: Done,
+        encoded: Done | None,
+        checked: Done | None,
+        lexical: Lexical | None,
     ) -> None:
         assert context.recipe.combination is not None
         self._settings: CombinationSettings = context.recipe.combination
         self._context, self._lexical = context, lexical
-        self._student, self._mined, self._checked = student, mined, checked
+        self._student, self._encoded, self._checked = student, encoded, checked
         self._scorers: dict[str, Teacher] = {}
         self._weighed = self._weigh()
 
@@ -135,6 +140,6 @@ class Combiner:
                 **({"batch_size": teacher.batch_size} if teacher else {}),
             )
             scorer = self._scorers[name]
-            if student and self._context.anchored and isinstance(scorer, DualEncoderTeacher):
-                scorer.remember(*known_vectors(self._context, self._mined))
+            if student and self._encoded and isinstance(scorer, DualEncoderTeacher):
+                scorer.remember(*known_vectors(self._context, self._encoded))
         return self._scorers[name]

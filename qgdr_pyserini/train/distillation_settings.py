@@ -96,12 +96,6 @@ class DistillationSettings(TrainingSettings):
             raise ValueError("'candidates' must be 2 or more where 'kd' or 'alpha' is above 0")
         return self
 
-    @model_validator(mode="after")
-    def _anchored_passages_are_known(self) -> Self:
-        if self.anchor is not None and self.candidates == 1:
-            raise ValueError("'anchor' takes the vectors that mining made; set 'candidates' to 2 or more")
-        return self
-
 
 class WarmupSettings(DistillationSettings):
     """Training the student before there is a teacher: the contrastive loss alone."""

@@ -48,13 +48,17 @@ class Iteration:
         assert settings is not None
         miner, trainer = Miner(self._context), StudentTrainer(self._context, settings)
         # With one candidate there is nothing to mine.
-        candidates = miner.take(mined) if mined else miner.mine(student, given=settings.candidates == 1)
-        if teacher is None and recipe.combination is None:
-            return trainer.train("distil", student, candidates)
-        scored, generated = self._scored(student, teacher, candidates)
-        return trainer.train("distil", student, candidates, scored, generated)
+        alone = settings.candidates == 1
+        encoded = miner.encode(student) if settings.anchor else None
+        rows = miner.take(mined) if mined else miner.mine(student, given=alone, encoded=encoded)
+        generated = None
+        if teacher is not None or recipe.combination is not None:
+            rows, generated = self._scored(student, teacher, rows, encoded)
+        return trainer.train("distil", student, rows, generated, encoded=encoded)
 
-    def _scored(self, student: Done, teacher: TeacherAt | None, mined: Done) -> tuple[Done, Done | None]:
+    def _scored(
+        self, student: Done, teacher: TeacherAt | None, mined: Done, encoded: Done | None
+    ) -> tuple[Done, Done | None]:
         """Score candidates, and queries to align with theirs where the recipe aligns."""
         recipe = self._context.recipe
         scorer = Scorer(self._context, teacher)
@@ -65,7 +69,7 @@ class Iteration:
             generated = scorer.score("score-generated", generated, scored)
         if recipe.combination is None:
             return scored, generated
-        combiner = Combiner(self._context, student, mined, checked, self._lexical())
+        combiner = Combiner(self._context, student, encoded, checked, self._lexical())
         scored = combiner.combine("combine", scored)
         return scored, combiner.combine("combine-generated", generated) if generated else None
 

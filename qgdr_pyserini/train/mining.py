@@ -31,7 +31,7 @@ def retrieve(
     folder: Path,
     block: int = _BLOCK,
     *,
-    keep_vectors: bool = False,
+    encoded: Path | None = None,
 ) -> tuple[dict[str, list[str]], dict[str, Passage]]:
     """Search with an encoder, exactly; blocks are shared out among processes and not searched again.
 
@@ -49,8 +49,9 @@ def retrieve(
         For the hits of each block.
     block
         Passages a block: what is in memory at one time.
-    keep_vectors
-        Whether the passages' vectors are left in ``folder``, for `read_vectors`.
+    encoded
+        Where `encode_passages` has left the passages' vectors, in blocks of the same size; None to encode
+        them now.
 
     Returns
     -------
@@ -67,10 +68,8 @@ def retrieve(
     for number, passages in enumerate(_blocks(corpus(), block)):
         kept = folder / f"block-{number:05d}"
         if number % state.num_processes == state.process_index and not kept.exists():
-            vectors = encoder.encode_passages([p.text for p in passages], [p.title for p in passages])
+            vectors = np.load(_vectors_file(encoded, number)) if encoded else _encode(encoder, passages)
             hits = _search(queries.to(encoder.device), torch.from_numpy(vectors).to(encoder.device), depth)
-            if keep_vectors:
-                _save(folder / f"vectors-{number:05d}.npy", vectors)
             with atomic_directory(kept) as work:
                 torch.save((hits.scores, hits.places + number * block), work / "hits.pt")
     state.wait_for_everyone()
@@ -87,16 +86,45 @@ def retrieve(
     return ranking, {passage.docid: passage for passage in found.values()}
 
 
+def encode_passages(encoder: DualEncoder, corpus: Corpus, folder: Path, block: int = _BLOCK) -> int:
+    """Leave the vectors of all passages in a folder; blocks are shared out, and not encoded again.
+
+    Parameters
+    ----------
+    encoder, corpus, block
+        As for `retrieve`.
+    folder
+        Where a file a block is left, which `read_vectors` reads.
+
+    Returns
+    -------
+    int
+        Number of passages.
+    """
+    state, count = processes(), 0
+    for number, passages in enumerate(_blocks(corpus(), block)):
+        file = _vectors_file(folder, number)
+        if number % state.num_processes == state.process_index and not file.exists():
+            unfinished = file.with_suffix(".part")
+            with unfinished.open("wb") as target:
+                np.save(target, _encode(encoder, passages))
+            unfinished.replace(file)
+        count += len(passages)
+    state.wait_for_everyone()
+    return count
+
+
 def read_vectors(folder: Path) -> Vectors:
-    """Read the vectors that `retrieve` kept of all passages, in their order."""
+    """Read the vectors that `encode_passages` left, in the order of the passages."""
     return np.concatenate([np.load(file) for file in sorted(folder.glob("vectors-*.npy"))])
 
 
-def _save(file: Path, vectors: Vectors) -> None:
-    unfinished = file.with_suffix(".part")
-    with unfinished.open("wb") as target:
-        np.save(target, vectors)
-    unfinished.replace(file)
+def _vectors_file(folder: Path, block: int) -> Path:
+    return folder / f"vectors-{block:05d}.npy"
+
+
+def _encode(encoder: DualEncoder, passages: Sequence[Passage]) -> Vectors:
+    return encoder.encode_passages([p.text for p in passages], [p.title for p in passages])
 
 
 def search_with(

@@ -1,4 +1,4 @@
-"""The stage that finds hard negatives, ``N-mine``: the student, or another ranker, searches the corpus."""
+"""The stages that find hard negatives: ``N-encode``, and ``N-mine``, where a student or a ranker searches."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.collection.tevatron import CandidateList
 from qgdr_pyserini.model.dual_encoder import Vectors
-from qgdr_pyserini.train.mining import read_vectors, retrieve
+from qgdr_pyserini.train.mining import encode_passages, read_vectors, retrieve
 from qgdr_pyserini.train.negatives import Ranking, mine_negatives
 from qgdr_pyserini.train.stage_context import StageContext, load_student
 from qgdr_pyserini.train.stage_rows import read_rows, write_rows
@@ -36,7 +36,26 @@ class Miner:
     def __init__(self, context: StageContext) -> None:
         self._context = context
 
-    def mine(self, student: Done, ranker: Ranker | None = None, *, given: bool = False) -> Done:
+    def encode(self, student: Done) -> Done:
+        """Keep the student's vectors of all passages, whatever queries are asked."""
+        context = self._context
+
+        def work(folder: Path) -> dict[str, Any]:
+            with computing_in(context.recipe.negatives.precision):
+                count = encode_passages(load_student(student), context.data.corpus, folder)
+            return {"passages": count}
+
+        values = {"holdout": context.recipe.holdout, "precision": context.recipe.negatives.precision}
+        return context.run("encode", values, [student, context.data.files], work)
+
+    def mine(
+        self,
+        student: Done,
+        ranker: Ranker | None = None,
+        *,
+        given: bool = False,
+        encoded: Done | None = None,
+    ) -> Done:
         """Give all queries hard negatives, which the student retrieves.
 
         Parameters
@@ -47,6 +66,8 @@ class Miner:
             Retrieves instead of the student.
         given
             Keep the negatives that the data gives.
+        encoded
+            The student's vectors of all passages, if they are kept.
         """
         context, settings = self._context, self._context.recipe.negatives
         rows = context.data.distilled if context.number else context.data.rows
@@ -57,13 +78,12 @@ class Miner:
             if ranker is not None:
                 found = ranker(rows, context.data.corpus, settings.depth, folder)
             else:
-                found = self._search(student, rows, folder)
+                found = self._search(student, rows, folder, encoded)
             return {"queries": write_rows(folder, mine_negatives(rows, *found, settings))}
 
         unlabelled = sum(not row.positives for row in rows)
         values = {"queries": len(rows), "given": given, **({} if given else settings.model_dump())}
         values |= {"unlabelled": unlabelled} if unlabelled else {}
-        values |= {"vectors": True} if context.anchored else {}
         values |= {} if given else context.reading.values
         return context.run("mine", values, [student, context.data.digest], work)
 
@@ -78,7 +98,9 @@ class Miner:
 
         return self._context.run("mine", {"queries": len(distilled)}, [mined], work)
 
-    def _search(self, student: Done, rows: Sequence[CandidateList], folder: Path) -> Found:
+    def _search(
+        self, student: Done, rows: Sequence[CandidateList], folder: Path, encoded: Done | None
+    ) -> Found:
         context, settings = self._context, self._context.recipe.negatives
         with computing_in(settings.precision):
             return retrieve(
@@ -87,10 +109,10 @@ class Miner:
                 context.data.corpus,
                 settings.depth,
                 folder,
-                keep_vectors=context.anchored,
+                encoded=encoded.folder if encoded else None,
             )
 
 
-def known_vectors(context: StageContext, mined: Done) -> tuple[list[Passage], Vectors]:
-    """Read all passages, and the vectors that mining kept of them in an anchored iteration."""
-    return list(context.data.corpus()), read_vectors(mined.folder)
+def known_vectors(context: StageContext, encoded: Done) -> tuple[list[Passage], Vectors]:
+    """Read all passages, and the student's vectors of them."""
+    return list(context.data.corpus()), read_vectors(encoded.folder)

@@ -189,9 +189,8 @@ class Recipe(Settings):
     def mines_once(self) -> bool:
         """Whether those negatives are also the first iteration's: its student has mined them."""
         first = self.mines_first and self.warmup is None and self.negatives.first == "student"
-        # Questions without a passage are not among those mined first, and no vectors are kept then.
-        anchored = self.distillation is not None and self.distillation.anchor is not None
-        return first and not anchored and not self.data.unlabelled_per_language
+        # Questions without a passage are not among those mined first.
+        return first and not self.data.unlabelled_per_language
 
     @property
     def adds_bm25(self) -> bool:

@@ -35,12 +35,6 @@ class StageContext:
     stages: Stages
     reading: Reading
 
-    @property
-    def anchored(self) -> bool:
-        """Whether this iteration's student learns with passages that stand still."""
-        settings = self.recipe.distillation
-        return self.number > 0 and settings is not None and settings.anchor is not None
-
     def named(self, name: str) -> str:
         """Tell what a stage is called in full, ``NUMBER-NAME``."""
         return f"{self.number}-{name}"

@@ -43,9 +43,10 @@ class StudentTrainer:
         self,
         name: str,
         student: Done,
-        mined: Done,
-        scored: Done | None = None,
+        rows: Done,
         generated: Done | None = None,
+        *,
+        encoded: Done | None = None,
     ) -> Done:
         """Train the student, and measure it on held-out queries.
 
@@ -55,26 +56,24 @@ class StudentTrainer:
             Of the stage.
         student
             From the iteration before.
-        mined
-            The stage that wrote its queries with candidates, and kept its vectors of all passages where the
-            iteration is anchored.
-        scored
-            The stage that gave the candidates scores; None where nothing does.
+        rows
+            The stage that wrote queries with candidates, and scored them where something does.
         generated
             The stage that scored queries to align, if there are any.
+        encoded
+            The student's vectors of all passages, where it is anchored.
         """
         context, settings, recipe = self._context, self._settings, self._context.recipe
-        source = scored or mined
 
         def work(folder: Path) -> dict[str, Any]:
             encoder = DualEncoder.from_pretrained(student.model)
-            rows, written = read_rows(source), read_rows(generated) if generated else []
-            anchor = self._anchor(encoder, mined)
+            found, written = read_rows(rows), read_rows(generated) if generated else []
+            anchor = self._anchor(encoder, encoded) if encoded else None
             if settings.kd:
-                rows, written = without_likely_positives(rows, written, recipe.negatives.margin)
+                found, written = without_likely_positives(found, written, recipe.negatives.margin)
             log = distil(
                 encoder,
-                rows,
+                found,
                 written,
                 settings,
                 recipe.seed,
@@ -85,10 +84,10 @@ class StudentTrainer:
                 stage=context.named(name),
             )
             save_model(encoder, folder)
-            counts = {"queries": len(rows), "generated": len(written)}
+            counts = {"queries": len(found), "generated": len(written)}
             return {"log": log, **counts, **self._measured(encoder)}
 
-        builds_on = [student, source, *([generated] if generated else [])]
+        builds_on = [student, rows, *([generated] if generated else [])]
         return context.run(name, self._values, builds_on, work)
 
     @property
@@ -100,10 +99,9 @@ class StudentTrainer:
             values["pairs"] = recipe.pairs.model_dump()
         return values
 
-    def _anchor(self, encoder: DualEncoder, mined: Done) -> Anchor | None:
-        if self._settings.anchor is None:
-            return None
-        passages, vectors = known_vectors(self._context, mined)
+    def _anchor(self, encoder: DualEncoder, encoded: Done) -> Anchor:
+        assert self._settings.anchor is not None
+        passages, vectors = known_vectors(self._context, encoded)
         contents = {passage.docid: passage.contents for passage in passages}
         return Anchor(encoder, contents, vectors, self._settings.anchor)
 

@@ -375,3 +375,18 @@ def test_parallel_queries_are_taken_together_and_with_their_english(slice_folder
     counts = Counter(row.lang for row in taken)
     assert max(count for lang, count in counts.items() if lang != "en") == 2
     assert len({row.query_id for row in taken}) == len(taken)
+
+
+def test_queries_of_the_articles_that_are_asked_about_most_are_distilled(slice_folder):
+    every = read_training_data(slice_folder, DataSettings(), 0.1)
+    few = read_training_data(slice_folder, DataSettings(distilled_articles=2), 0.1)
+    counts = Counter(row.positives[0].passage.title for row in every.rows)
+    titles = {row.positives[0].passage.title for row in few.distilled}
+    assert len(titles) == 2
+    assert min(counts[title] for title in titles) >= max(
+        count for title, count in counts.items() if title not in titles
+    )
+    assert few.rows == every.rows
+    assert few.digest == every.digest
+    hidden = read_training_data(slice_folder, DataSettings(distilled_articles=2, labels=0.5), 0.1)
+    assert {row.query_id for row in hidden.distilled} == {row.query_id for row in few.distilled}

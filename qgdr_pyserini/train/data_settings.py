@@ -35,6 +35,9 @@ class DataSettings(Settings):
     distilled_per_language
         As many of them are mined for, scored and distilled in the iterations, and their twins in English;
         0 takes all. Warm-up and teacher learn from the others, too.
+    distilled_articles
+        Of queries with a passage, only those about so many articles are distilled, the ones that most are
+        about; 0 takes all. Their passages are each other's candidates, so a teacher reads few passages.
     unlabelled_per_language
         For ``training-set``: so many translated questions without a passage, in English and in each other
         language, are distilled too. Their candidates are what the student retrieves with the English.
@@ -52,6 +55,7 @@ class DataSettings(Settings):
     without: list[str] = Field(default_factory=list)
     limit_per_language: int = Field(default=0, ge=0)
     distilled_per_language: int = Field(default=0, ge=0)
+    distilled_articles: int = Field(default=0, ge=0)
     unlabelled_per_language: int = Field(default=0, ge=0)
     pool: int = Field(default=0, ge=0)
 

@@ -105,7 +105,7 @@ def read_training_data(folder: Path, settings: DataSettings, holdout: float) -> 
     if not rows:
         raise QgdrError(f"{folder}: no query with a passage is left to learn from")
     # What is left out here is named by the stages that it matters to.
-    later = {"distilled_per_language", "unlabelled_per_language", "pool"}
+    later = {"distilled_per_language", "distilled_articles", "unlabelled_per_language", "pool"}
     selected = [settings.model_dump(exclude=later), holdout]
     hidden = _without_labels(asked, {row.query_id for row in rows})
     limit = settings.unlabelled_per_language
@@ -114,15 +114,24 @@ def read_training_data(folder: Path, settings: DataSettings, holdout: float) -> 
     return dataclasses.replace(
         data,
         rows=rows,
-        distilled=[*_distilled([*rows, *hidden], settings.distilled_per_language), *unlabelled],
+        distilled=[*_distilled(asked, [*rows, *hidden], settings), *unlabelled],
         pool=_smaller(data.pool, data.held_out, settings.pool),
         digest=hashlib.sha256(f"{data.files} {selected}".encode()).hexdigest()[:16],
     )
 
 
-def _distilled(rows: Sequence[CandidateList], limit: int) -> list[CandidateList]:
+def _distilled(
+    asked: Iterable[CandidateList], rows: Sequence[CandidateList], settings: DataSettings
+) -> list[CandidateList]:
     """Take so many queries of each language, and all their English twins, which hold English in place."""
-    taken = take_per_language(rows, limit)
+    if settings.distilled_articles:
+        titles = {row.query_id: row.positives[0].passage.title for row in asked}
+        counts = Counter(titles.values())
+        chosen = heapq.nsmallest(
+            settings.distilled_articles, counts, key=lambda title: (-counts[title], title)
+        )
+        rows = [row for row in rows if titles[row.query_id] in chosen]
+    taken = take_per_language(rows, settings.distilled_per_language)
     names = {question_name(row.query_id, row.lang) for row in taken}
     ids = {row.query_id for row in taken}
     return [

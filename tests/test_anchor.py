@@ -165,6 +165,36 @@ batch_size = 4
 """
 
 
+# As the recipe of the encoder that ships: a warm-up by article, then an untrained teacher that reads English.
+WARMED = """
+[warmup]
+steps = 2
+batch_size = 8
+candidates = 1
+article_block = 4
+
+[teacher]
+kind = "query-generator"
+reads = "english"
+batch_size = 16
+
+[teacher.source]
+checkpoint = "{teacher}"
+
+[distillation]
+steps = 2
+batch_size = 4
+candidates = 3
+student_temperature = 0.05
+beta = 0.5
+"""
+
+
+def warmed(student, teacher):
+    head = BASE.format(student=student, kind="x", configuration="x").split("[teacher]")[0]
+    return head + WARMED.format(teacher=teacher) + ANCHORED
+
+
 def run(recipe, data, output):  # noqa: F811
     return CliRunner().invoke(main, ["train", str(recipe), "--data", str(data), "--output", str(output)])
 
@@ -191,6 +221,23 @@ def test_a_pipeline_anchors_its_student(tiny_encoder, data, tmp_path):  # noqa: 
     for row in aligned.values():
         source = scored[row.aligned_with]
         assert [c.score for c in row.candidates] == [c.score for c in source.candidates]
+
+
+def test_the_plan_counts_what_a_step_computes(tmp_path):
+    # A hub name whose size is known, so that nothing is fetched.
+    (tmp_path / "recipe.toml").write_text(warmed("intfloat/multilingual-e5-small", "no/such-model"))
+    done = CliRunner().invoke(main, ["train", str(tmp_path / "recipe.toml"), "--dry-run"])
+    assert done.exit_code == 0, done.output
+    plan = {line.split("|")[1].strip(): line for line in done.output.splitlines() if line.startswith("| ")}
+    assert "what the data gives; nothing is searched" in plan["0-mine"]
+    assert "vectors of all passages" in plan["1-encode"]
+    assert "by student" in plan["1-mine"]
+    assert "plus encoding" not in plan["1-mine"]
+    assert "as their sources" in plan["1-score-generated"]
+    # Four questions, as many aligned, four texts with their English, two passages; 20 and 160 subwords each.
+    tokens = (4 + 4 + 4 + 4) * 20 + 2 * 160
+    flops = 2 * (6 * 21_639_552 * tokens + 12 * (21_639_552 + 96_014_208))
+    assert f" {flops / 1e9:.3g} G |" in plan["1-distil"]
 
 
 @pytest.mark.parametrize(

@@ -138,7 +138,8 @@ def test_what_is_selected_from_the_data_is_part_of_its_digest(slice_folder):
     assert len({every.digest, read(limit_per_language=3).digest, read(holdout=0.2).digest}) == 3
     few = read(distilled_per_language=3)
     assert len(few.rows) == len(every.rows) > len(few.distilled)
-    assert max(Counter(row.lang for row in few.distilled).values()) == 3
+    # English ones are taken besides, as twins.
+    assert max(Counter(row.lang for row in few.distilled if row.lang != "en").values()) == 3
     held = {item.passage.title for row in every.held_out for item in row.positives}
     assert held.isdisjoint(passage.title for passage in every.corpus())
     assert held <= {passage.title for passage in every.pool()}

@@ -48,6 +48,7 @@ _KNOWN = {
     "bert-base-multilingual-cased": ModelSize(85_646_592, 92_206_848, 768, 119_547),
     "sentence-transformers/all-MiniLM-L6-v2": ModelSize(10_992_768, 11_720_448, 384, 30_522),
     "intfloat/multilingual-e5-small": ModelSize(21_639_552, 96_014_208, 384, 250_037),
+    "Qwen/Qwen2.5-Coder-0.5B-Instruct": ModelSize(357_898_112, 136_134_656, 896, 151_936),
     "google/mt5-small": ModelSize(44_088_192, 256_114_688, 512, 250_112, True),
     "google/mt5-base": ModelSize(198_229_248, 384_172_032, 768, 250_112, True),
     "google/mt5-large": ModelSize(717_351_936, 512_229_376, 1024, 250_112, True),

@@ -91,7 +91,7 @@ class _Plan:
         recipe = self._recipe
         yield from self._start()
         if recipe.mines_first:
-            yield self._mine("0-mine", recipe.negatives.first)
+            yield self._mine("0-mine", recipe.negatives.first if recipe.needs_negatives_first else "given")
         if recipe.warmup:
             yield self._train_student("0-warmup", recipe.warmup)
         if recipe.teacher:
@@ -144,12 +144,17 @@ class _Plan:
         recipe = self._recipe
         settings = recipe.distillation
         assert settings is not None
+        if settings.anchor:
+            yield Line(f"{prefix}encode", "the student's vectors of all passages")
         if prefix == "1-" and recipe.mines_once:
             yield Line(f"{prefix}mine", "those of 0-mine")
-        elif settings.candidates > 1:
-            yield self._mine(f"{prefix}mine", "student")
+        else:
+            how = "student" if settings.candidates > 1 else "given"
+            yield self._mine(f"{prefix}mine", how, encoded=settings.anchor is not None)
         if recipe.holdout and (recipe.teacher or recipe.combination):
-            yield Line(f"{prefix}check-teacher", "teacher and student re-rank held-out queries")
+            who = "teacher and student re-rank" if recipe.teacher else "the student re-ranks"
+            count = recipe.negatives.checked_queries
+            yield Line(f"{prefix}check-teacher", f"{who} at most {count:,} held-out queries")
         if recipe.teacher:
             yield self._score(f"{prefix}score", self._queries * (recipe.negatives.negatives + 1))
         if recipe.aligns:
@@ -165,31 +170,46 @@ class _Plan:
             yield self._generate(f"{prefix}generate", count)
             yield self._score(f"{prefix}score-generated", count * (self._recipe.negatives.negatives + 1))
         else:
-            yield Line(f"{prefix}generate", f"twins in {', '.join(settings.languages) or 'all languages'}")
+            most = settings.languages_per_query
+            twins = f"twins, at most {most} a query," if most else "twins"
+            languages = ", ".join(settings.languages) or "all languages"
+            yield Line(f"{prefix}generate", f"{twins} in {languages}")
             if self._recipe.teacher:
-                yield Line(f"{prefix}score-generated", "as many as there are")
+                alike = "as their sources, which are the same in English: nothing to compute"
+                what = alike if self._reads_english else "as many as there are"
+                yield Line(f"{prefix}score-generated", what)
 
     def _combine(self, prefix: str, settings: CombinationSettings) -> Iterator[Line]:
         how = "given" if settings.weights else "fitted to held-out queries"
         yield Line(f"{prefix}weigh", f"weights of {', '.join(settings.scores)}: {how}")
-        yield Line(f"{prefix}combine", "their sum; the student encodes all candidates")
+        distillation = self._recipe.distillation
+        anchored = distillation is not None and distillation.anchor is not None
+        passages = "has encoded the passages" if anchored else "encodes all candidates"
+        yield Line(f"{prefix}combine", f"their sum; the student {passages}")
         if self._recipe.aligns:
             yield Line(f"{prefix}combine-generated", "the same")
 
-    def _mine(self, stage: str, how: str) -> Line:
+    def _mine(self, stage: str, how: str, *, encoded: bool = False) -> Line:
         recipe = self._recipe
+        if how == "given":
+            return Line(stage, "what the data gives; nothing is searched")
         what = f"{recipe.negatives.negatives} of the first {recipe.negatives.depth} by {how}"
         flops = 2.0 * self._student.body * self._queries * self._query if self._student else None
-        return Line(stage, f"{what}; plus encoding the corpus" if how == "student" else what, flops)
+        encodes = how == "student" and not encoded
+        return Line(stage, f"{what}; plus encoding the corpus" if encodes else what, flops)
 
     def _train_student(self, stage: str, settings: DistillationSettings) -> Line:
-        tokens = settings.batch_size * (settings.candidates * self._passage + self._query)
-        if settings.alpha:
-            tokens += settings.batch_size * self._query
-        if settings.replay:
-            tokens += settings.replay.batch_size * (self._passage + self._query)
+        anchor, replay = settings.anchor, settings.replay
+        questions = settings.batch_size * (2 if settings.alpha else 1)
+        passages = anchor.passages if anchor else settings.batch_size * settings.candidates
+        if replay:
+            # With an anchor both of its texts are short: a translation and its English.
+            questions += replay.batch_size * (2 if anchor else 1)
+            passages += 0 if anchor else replay.batch_size
+        tokens = questions * self._query + passages * self._passage
         weights = f"λ={settings.kd:g} α={settings.alpha:g} β={settings.beta:g}"
-        what = f"{_steps(settings)} of {settings.candidates} candidates, {weights}"
+        standing = f"; passages stand still but {anchor.passages}" if anchor else ""
+        what = f"{_steps(settings)} of {settings.candidates} candidates, {weights}{standing}"
         return _training(stage, what, self._student, settings, tokens, 0)
 
     def _train_teacher(self, teacher: TeacherRecipe) -> Iterator[Line]:
@@ -212,8 +232,14 @@ class _Plan:
             tokens = pairs * (query + passage)
             yield _training("teacher-ranking", what, self._teacher, ranking, tokens, heads, states)
 
+    @property
+    def _reads_english(self) -> bool:
+        return self._recipe.teacher is not None and self._recipe.teacher.reads == "english"
+
     def _score(self, stage: str, pairs: int) -> Line:
-        return Line(stage, f"{pairs:,} pairs", self._inference(pairs, pairs), self._loaded())
+        # What is the same in English is scored once.
+        most = "at most " if self._reads_english else ""
+        return Line(stage, f"{most}{pairs:,} pairs", self._inference(pairs, pairs), self._loaded())
 
     def _generate(self, stage: str, count: int) -> Line:
         settings = self._recipe.generation

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import hub_layouts
 import pytest
 import torch
 from click.testing import CliRunner
@@ -221,6 +222,30 @@ def test_a_pipeline_anchors_its_student(tiny_encoder, data, tmp_path):  # noqa: 
     for row in aligned.values():
         source = scored[row.aligned_with]
         assert [c.score for c in row.candidates] == [c.score for c in source.candidates]
+
+
+def test_the_card_says_who_taught_what(tiny_encoder, data, tmp_path):  # noqa: F811
+    teacher = hub_layouts.causal(tmp_path / "qwen2")
+    (tmp_path / "recipe.toml").write_text(warmed(tiny_encoder, teacher))
+    done = run(tmp_path / "recipe.toml", data, tmp_path / "run")
+    assert done.exit_code == 0, done.output
+    card = (tmp_path / "run" / "encoder" / "README.md").read_text()
+    for said in (
+        "**Teacher**: a query generator, `qwen2`, untrained (zero-shot), which reads a question's English",
+        "·student + ",
+        "·teacher, raw scores by weights fitted to held-out queries",
+        "**Loss**: 1·L_KD + 1·L_A (with twins) + 0.5·L_contrastive + 1·L_replay + 4·L_hold; passages stand",
+        "| 0-mine | 64 queries; nothing is searched |",
+        "| 1-encode | 32 passages |",
+        "| 1-score | 64 queries; 32 of them read in English |",
+        "| 1-generate | 64 queries; in 2 languages |",
+        "64 queries; 64 aligned queries |",
+        "Queries learned from: 64 in warm-up, 64 in the iterations.",
+        "Both read the query's English twin",
+    ):
+        assert said in card, said
+    # Where a checkpoint lay is of no use to others.
+    assert str(tmp_path) not in card
 
 
 def test_the_plan_counts_what_a_step_computes(tmp_path):

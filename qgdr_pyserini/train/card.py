@@ -13,6 +13,8 @@ from qgdr_pyserini import __version__
 from qgdr_pyserini.collection.sources import Source, find_source
 from qgdr_pyserini.files import atomic_text
 from qgdr_pyserini.model.dual_encoder import DualEncoder
+from qgdr_pyserini.train.card_teacher import combination_table, known_as, teacher_points, teacher_table
+from qgdr_pyserini.train.combination_settings import OWN
 from qgdr_pyserini.train.curves import draw_curves
 from qgdr_pyserini.train.recipe_settings import Recipe
 from qgdr_pyserini.train.stages import Done
@@ -94,6 +96,7 @@ tags: [cross-lingual-retrieval, pyserini, qgdr]
 
 - **Model**: {_model(training)}; {encoder.dimension} dimensions, {encoder.config.pooling} pooling,
   {_scale(encoder)}.
+{teacher_points(recipe, training.stages)}
 - **Input**: questions up to {encoder.config.query_max_length} subwords; passages, `title\\ntext`, up to
   {encoder.config.passage_max_length}. {_prefixes(encoder)}
 - **Languages of the questions seen in training**: {", ".join(training.data.languages)}.
@@ -118,7 +121,7 @@ By `qgdr train {recipe.name}`, seed {recipe.seed}; every setting is in `recipe.t
 | data | rows | source | licence |
 |---|---|---|---|
 {_data_table(training.data)}
-{_teacher_table(training.stages)}{_combination_table(training.stages)}{_held_out_section(training)}"""
+{teacher_table(recipe, training.stages)}{combination_table(training.stages)}{_held_out_section(training)}"""
 
 
 def _model(training: Training) -> str:
@@ -133,7 +136,7 @@ def _model(training: Training) -> str:
     start = student.checkpoint or student.english
     smaller = student.english or student.prune
     vocabulary = f" and a vocabulary of {config.vocab_size:,} subwords" if smaller else ""
-    trained = f", trained from `{start}`" if start else ""
+    trained = f", trained from `{known_as(start)}`" if start else ""
     return f"{config.model_type} of {layers} layers{vocabulary}{trained}"
 
 
@@ -158,25 +161,40 @@ def _summary(record: dict[str, Any]) -> str:
         ends = [f"{row['loss']:.3f} at step {int(row['step']):,}" for row in (log[0], log[-1])]
         parts.append(f"loss {' → '.join(ends)}")
     parts += [f"{record[key]:,} {name}" for key, name in _COUNTS.items() if record.get(key)]
-    if "teacher" in record:
-        accuracy = f"{record['teacher'].get('all', 0):.3f}, student {record['student'].get('all', 0):.3f}"
-        parts.append(f"held-out positive put first among {record['candidates']}: teacher {accuracy}")
+    if record.get("given"):
+        parts.append("nothing is searched")
+    if "languages" in record:
+        parts.append(f"in {len(record['languages'])} languages")
+    if english := sum(record.get("read_in_english", {}).values()):
+        parts.append(f"{english:,} of them read in English")
+    if "candidates" in record:
+        accuracy = ", ".join(f"{who} {record[who].get('all', 0):.3f}" for who in OWN[::-1] if who in record)
+        parts.append(f"held-out positive put first among {record['candidates']}: {accuracy}")
     if "weights" in record:
         parts.append(f"weights: {', '.join(f'{k} {v:.4g}' for k, v in record['weights'].items())}")
     if "checkpoint" in record:
-        parts.append(f"`{record['checkpoint']}`")
+        parts.append(f"`{known_as(record['checkpoint'])}`")
     return "; ".join(parts)
 
 
-_COUNTS = {"queries": "queries", "generated": "generated queries", "subwords": "subwords"}
+_COUNTS = {
+    "passages": "passages",
+    "queries": "queries",
+    "generated": "aligned queries",
+    "subwords": "subwords",
+}
 
 
 def _queries(training: Training) -> str:
+    recipe, teacher = training.recipe, training.recipe.teacher
     count, distilled = len(training.data.rows), len(training.data.distilled)
     unlabelled = len(training.data.unlabelled)
     without = f", {unlabelled:,} of them without a passage" if unlabelled else ""
-    iterations = f"{distilled:,} in the iterations{without}"
-    return f"Queries learned from: {count:,} in warm-up and teacher, {iterations}."
+    taught = teacher is not None and bool(teacher.generation or teacher.ranking)
+    first = [name for name, learns in (("warm-up", recipe.warmup), ("teacher", taught)) if learns]
+    parts = [f"{count:,} in {' and '.join(first)}"] if first else []
+    parts += [f"{distilled:,} in the iterations{without}"] if recipe.distillation else []
+    return f"Queries learned from: {', '.join(parts) or f'{count:,}'}."
 
 
 def _data_table(data: TrainingData) -> str:
@@ -186,55 +204,6 @@ def _data_table(data: TrainingData) -> str:
         where = f" ({source.where})" if source.where else ""
         lines.append(f"| {part} | {rows:,} | {source.name}{where} | {source.licence} |")
     return "\n".join(lines)
-
-
-def _teacher_table(stages: Sequence[Done]) -> str:
-    checked = [stage.record for stage in stages if "teacher" in stage.record]
-    if not checked:
-        return ""
-    record = checked[-1]
-    rows = "\n".join(
-        f"| {lang} | {value:.3f} | {record['student'][lang]:.3f} |"
-        for lang, value in record["teacher"].items()
-    )
-    return f"""
-## Teacher and student as re-rankers
-
-How often the positive of a held-out query is put above all of its {record["candidates"] - 1} negatives, which
-the student retrieved ({record["queries"]:,} queries).
-
-| language | teacher | student |
-|---|---|---|
-{rows}
-"""
-
-
-def _combination_table(stages: Sequence[Done]) -> str:
-    weighed = [stage.record for stage in stages if "first" in stage.record]
-    if not weighed:
-        return ""
-    record = weighed[-1]
-    names = list(record["first"])
-    rows = "\n".join(
-        f"| {lang} | {' | '.join(_pair_of(record, name, lang) for name in names)} |"
-        for lang in record["first"][names[0]]
-    )
-    weights = ", ".join(f"{name} {weight:.4g}" for name, weight in record["weights"].items())
-    return f"""
-## Scores added up
-
-The teacher is a weighted sum of scores ({weights}). How often each puts the positive of a held-out
-query first, and the negative log-likelihood of the positive, each score alone at its best scale
-({record["questions"]:,} queries, the same that fitted weights were fitted to).
-
-| language | {" | ".join(names)} |
-|---{"|---" * len(names)}|
-{rows}
-"""
-
-
-def _pair_of(record: dict[str, Any], name: str, lang: str) -> str:
-    return f"{record['first'][name][lang]:.3f}, {record['negative_log_likelihood'][name][lang]:.3f}"
 
 
 def _held_out_section(training: Training) -> str:

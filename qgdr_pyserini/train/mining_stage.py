@@ -74,7 +74,7 @@ class Miner:
 
         def work(folder: Path) -> dict[str, Any]:
             if given:
-                return {"queries": write_rows(folder, rows)}
+                return {"queries": write_rows(folder, rows), "given": True}
             if ranker is not None:
                 found = ranker(rows, context.data.corpus, settings.depth, folder)
             else:

@@ -1,5 +1,6 @@
 """The whole method: every stage, killed and resumed, reused, on several processes, with hub layouts."""
 
+import dataclasses
 import json
 import os
 import random
@@ -27,6 +28,7 @@ from qgdr_pyserini.train.data_settings import DataSettings
 from qgdr_pyserini.train.mining import retrieve
 from qgdr_pyserini.train.parts import read_parts, write_parts
 from qgdr_pyserini.train.shares import question_name
+from qgdr_pyserini.train.stage_rows import digest_rows
 from qgdr_pyserini.train.training import Trained, TrainingSettings, check_finite, fit, training_arguments
 from qgdr_pyserini.train.training_data import read_training_data
 
@@ -391,3 +393,15 @@ def test_queries_of_the_articles_that_are_asked_about_most_are_distilled(slice_f
     assert few.digest == every.digest
     hidden = read_training_data(slice_folder, DataSettings(distilled_articles=2, labels=0.5), 0.1)
     assert {row.query_id for row in hidden.distilled} == {row.query_id for row in few.distilled}
+
+
+def test_other_queries_as_many_are_another_stage(slice_folder):
+    chosen = [
+        read_training_data(slice_folder, DataSettings(limit_per_language=10, distilled_articles=count), 0.1)
+        for count in (3, 4)
+    ]
+    digests = [digest_rows(data.distilled) for data in chosen]
+    assert digests[0] != digests[1]
+    assert digests[0] == digest_rows(list(chosen[0].distilled))
+    hidden = [dataclasses.replace(row, positives=()) for row in chosen[0].distilled]
+    assert digest_rows(hidden) != digests[0]

@@ -12,7 +12,7 @@ from qgdr_pyserini.model.dual_encoder import Vectors
 from qgdr_pyserini.train.mining import encode_passages, read_vectors, retrieve
 from qgdr_pyserini.train.negatives import Ranking, mine_negatives
 from qgdr_pyserini.train.stage_context import StageContext, load_student
-from qgdr_pyserini.train.stage_rows import read_rows, write_rows
+from qgdr_pyserini.train.stage_rows import digest_rows, read_rows, write_rows
 from qgdr_pyserini.train.stages import Done
 from qgdr_pyserini.train.training import computing_in
 from qgdr_pyserini.train.training_data import Corpus
@@ -81,11 +81,8 @@ class Miner:
                 found = self._search(student, rows, folder, encoded)
             return {"queries": write_rows(folder, mine_negatives(rows, *found, settings))}
 
-        unlabelled = sum(not row.positives for row in rows)
-        values = {"queries": len(rows), "given": given, **({} if given else settings.model_dump())}
-        values |= {"unlabelled": unlabelled} if unlabelled else {}
-        values |= {} if given else context.reading.values
-        return context.run("mine", values, [student, context.data.digest], work)
+        values = {"given": given, **({} if given else settings.model_dump() | context.reading.values)}
+        return context.run("mine", values, [student, context.data.digest, digest_rows(rows)], work)
 
     def take(self, mined: Done) -> Done:
         """Take the iteration's queries from all those that its student has mined for already."""
@@ -96,7 +93,7 @@ class Miner:
             rows = [row for row in read_rows(mined) if row.query_id in wanted]
             return {"queries": write_rows(folder, rows)}
 
-        return self._context.run("mine", {"queries": len(distilled)}, [mined], work)
+        return self._context.run("mine", {}, [mined, digest_rows(distilled)], work)
 
     def _search(
         self, student: Done, rows: Sequence[CandidateList], folder: Path, encoded: Done | None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from qgdr_pyserini.collection.tevatron import CandidateList, read_candidates, write_candidates
@@ -30,3 +31,11 @@ def write_rows(folder: Path, rows: Sequence[CandidateList], name: str = MINED) -
         write_candidates(folder / name, rows)
     state.wait_for_everyone()
     return len(rows)
+
+
+def digest_rows(rows: Iterable[CandidateList]) -> str:
+    """Digest which queries there are, and which of them have a known passage."""
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(f"{row.query_id}\t{len(row.positives)}\n".encode())
+    return digest.hexdigest()[:16]

@@ -104,6 +104,12 @@ def test_the_student_as_it_was_has_no_distance_from_itself(tiny_encoder):
     torch.testing.assert_close(anchor.encode(texts), vectors)
 
 
+def test_the_anchor_follows_the_student_to_its_device(tiny_encoder):
+    anchor = anchored(DualEncoder.from_pretrained(tiny_encoder))
+    anchor.to(torch.device("meta"))
+    assert anchor.vectors.device == anchor._before.device == torch.device("meta")
+
+
 def test_translations_come_near_their_english_and_passages_stay(tiny_encoder, tmp_path):
     def trained(folder, hold):
         encoder = DualEncoder.from_pretrained(tiny_encoder)

@@ -84,6 +84,11 @@ class Anchor:
         self.vectors = torch.from_numpy(vectors).to(encoder.device)
         self._before = copy.deepcopy(encoder).eval().requires_grad_(False)
 
+    def to(self, device: torch.device) -> None:
+        """Follow the student, which the Trainer moves to its device."""
+        if self.vectors.device != device:
+            self.vectors, self._before = self.vectors.to(device), self._before.to(device)
+
     @torch.no_grad()
     def encode(self, texts: Chunks) -> torch.Tensor:
         """Encode texts as the student before does, ``(texts, dimension)``."""

@@ -50,6 +50,8 @@ class Distiller(Trained):
     ) -> dict[str, torch.Tensor]:
         """Compute the loss of a batch."""
         settings = self._settings
+        if self._anchor:
+            self._anchor.to(self.encoder.device)
         q, p = self._encode(queries), self._passages(passages)[places]
         a = self._encode(aligned) if settings.alpha and aligned is not None else None
         r = self._pairs(*replay[:2]) if settings.replay and replay is not None else None

@@ -35,6 +35,9 @@ class PackedLinear(nn.Module):
         Whether to apply GELU (the exact one) to the result.
     """
 
+    # T5 asks a layer for the type of its weights before it uses it.
+    weight = None
+
     def __init__(
         self, linear: nn.Linear, dtype: torch.dtype, result: torch.dtype = torch.float32, gelu: bool = False
     ) -> None:

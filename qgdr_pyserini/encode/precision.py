@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 import torch
+from torch import nn
 
 from qgdr_pyserini.encode.packing import PackedLinear, pack
 from qgdr_pyserini.errors import QgdrError
@@ -69,7 +70,7 @@ def set_precision(model: DualEncoder, precision: str) -> None:
     if model.device.type == "cpu":
         pack(model.model, dtype)
     else:
-        model.model.to(dtype)
+        _narrow(model.model, dtype)
 
 
 def lay_out(model: DualEncoder) -> DualEncoder:
@@ -90,6 +91,12 @@ def lay_out(model: DualEncoder) -> DualEncoder:
     _ = model.fingerprint  # It is that of the weights as they were loaded, and is kept.
     set_precision(model, "fp32")
     return model
+
+
+def _narrow(model: nn.Module, dtype: torch.dtype) -> None:
+    """Turn weights into a type, in place, and leave the rest: bf16 is too coarse for rotary frequencies."""
+    for weights in model.parameters():
+        weights.data = weights.data.to(dtype)
 
 
 def _quantize(model: DualEncoder) -> None:

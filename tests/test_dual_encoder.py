@@ -101,7 +101,7 @@ def test_cls_pooling_takes_the_first_token():
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('{"pooling": "max"}', "pooling"),
+        ('{"pooling": "median"}', "pooling"),
         ('{"poolling": "cls"}', "did you mean 'pooling'"),
         ('{"query_max_length": "32"}', "query_max_length"),
         ("[1]", "dictionary"),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field
 
 from qgdr_pyserini.errors import InputError
 from qgdr_pyserini.files import atomic_text, read_json
+from qgdr_pyserini.model.encoder_options import Pooling
 from qgdr_pyserini.settings import Settings
 
 CONFIG_NAME = "qgdr_config.json"
@@ -20,7 +20,9 @@ class EncoderConfig(Settings):
     Parameters
     ----------
     pooling
-        ``cls``: the first token's vector; ``mean``: the average over all real tokens.
+        ``cls``: the first token's vector; ``lasttoken``: the last one's; ``mean``: the average over all real
+        tokens; ``weightedmean``: with their places, from 1 on, as weights; ``max``: the largest of every
+        component.
     normalize
         Scale every vector to length 1, so that the inner product is the cosine.
     query_prefix, passage_prefix
@@ -29,7 +31,7 @@ class EncoderConfig(Settings):
         Lengths in tokens, special tokens included, beyond which text is cut off.
     """
 
-    pooling: Literal["cls", "mean"] = "mean"
+    pooling: Pooling = "mean"
     normalize: bool = True
     query_prefix: str = ""
     passage_prefix: str = ""

@@ -19,13 +19,23 @@ from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTo
 from qgdr_pyserini.collection.corpus import join_title
 from qgdr_pyserini.errors import QgdrError, first_line
 from qgdr_pyserini.files import atomic_text
-from qgdr_pyserini.model.config import EncoderConfig
+from qgdr_pyserini.model.config import CONFIG_NAME, EncoderConfig
+from qgdr_pyserini.model.description import refuse_contradiction
+from qgdr_pyserini.model.encoder_options import NOTHING, EncoderOptions
+from qgdr_pyserini.model.foreign import is_foreign, load_foreign
+from qgdr_pyserini.model.head import Head
 from qgdr_pyserini.model.loading import ModelSource, load_model, place
 from qgdr_pyserini.model.pooling import pool
 
 Vectors = npt.NDArray[np.float32]
 
 _PADDED_TO = 8
+
+_POOLING_FLAGS = {
+    "max": "pooling_mode_max_tokens",
+    "weightedmean": "pooling_mode_weightedmean_tokens",
+    "lasttoken": "pooling_mode_lasttoken",
+}
 
 
 class DualEncoder(torch.nn.Module):
@@ -39,6 +49,17 @@ class DualEncoder(torch.nn.Module):
         Its tokenizer.
     config
         Pooling, normalisation, prefixes and lengths.
+    head
+        Layers between pooling and normalisation; none when None.
+
+    Attributes
+    ----------
+    folder
+        Where it was loaded from.
+    left_open
+        Settings that a folder of another make says nothing about, and the user neither.
+    guesses
+        A sentence for everything that was decided on the user's behalf.
 
     Examples
     --------
@@ -52,32 +73,52 @@ class DualEncoder(torch.nn.Module):
     """
 
     def __init__(
-        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, config: EncoderConfig
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        config: EncoderConfig,
+        head: Head | None = None,
     ) -> None:
         super().__init__()
         self.model = model
         self.tokenizer = tokenizer
         self.config = config
+        self.head = head
         self.folder: Path | None = None
+        self.left_open: frozenset[str] = frozenset()
+        self.guesses: tuple[str, ...] = ()
 
     @classmethod
-    def from_pretrained(cls, folder: str | os.PathLike[str], device: str = "cpu") -> DualEncoder:
-        """Load an encoder that `save_pretrained` wrote, in single precision, ready to encode.
+    def from_pretrained(
+        cls, folder: str | os.PathLike[str], device: str = "cpu", options: EncoderOptions = NOTHING
+    ) -> DualEncoder:
+        """Load an encoder, in single precision, ready to encode.
 
         Parameters
         ----------
         folder
-            The encoder's folder.
+            What `save_pretrained` wrote, or sentence-transformers; or a bare transformer.
         device
             ``cpu``, ``cuda``, ``cuda:1``, …
+        options
+            What the folder says nothing about.
 
         Raises
         ------
         QgdrError
-            If the folder is no encoder, its files are damaged, or the device is absent.
+            If the folder is no encoder or cannot be used here, its files are damaged, it says otherwise than
+            ``options``, or the device is absent.
         """
         path = Path(folder)
+        ours = (path / CONFIG_NAME).exists() or not is_foreign(path)
+        encoder = cls._from_ours(path, options) if ours else cls._from_foreign(path, options)
+        encoder.folder = path
+        return encoder.to_device(device)
+
+    @classmethod
+    def _from_ours(cls, path: Path, options: EncoderOptions) -> DualEncoder:
         config = EncoderConfig.load(path)
+        refuse_contradiction(path, config, frozenset(), options)
         # A local folder loads in a moment; a bar for it would stand in logs and beside error lines.
         transformers.utils.logging.disable_progress_bar()
         try:
@@ -85,9 +126,15 @@ class DualEncoder(torch.nn.Module):
             tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
         except Exception as error:
             raise QgdrError(f"{path}: cannot be loaded as an encoder ({first_line(error)})") from error
-        encoder = cls(model, tokenizer, config).eval()
-        encoder.folder = path
-        return encoder.to_device(device)
+        return cls(model, tokenizer, config).eval()
+
+    @classmethod
+    def _from_foreign(cls, path: Path, options: EncoderOptions) -> DualEncoder:
+        found = load_foreign(path, options)
+        encoder = cls(found.model, found.tokenizer, found.description.config, found.head).eval()
+        encoder.left_open = found.description.left_open
+        encoder.guesses = tuple(found.description.guesses())
+        return encoder
 
     @classmethod
     def from_source(cls, source: ModelSource, config: EncoderConfig, *, seed: int = 0) -> DualEncoder:
@@ -119,7 +166,14 @@ class DualEncoder(torch.nn.Module):
         dtype
             Precision of the weights on disk; as they are when None. In one of 8 bits, vectors (biases and
             the weights of normalisations, a hundredth of the whole) stay as they are.
+
+        Raises
+        ------
+        QgdrError
+            If it has layers behind pooling, for which our format has no place.
         """
+        if self.head is not None:
+            raise QgdrError(f"{self.folder}: has layers behind pooling (Dense), which are not saved")
         path = Path(folder)
         path.mkdir(parents=True, exist_ok=True)
         weights = {name: _rounded(tensor, dtype) for name, tensor in self.model.state_dict().items()}
@@ -132,24 +186,42 @@ class DualEncoder(torch.nn.Module):
     @property
     def dimension(self) -> int:
         """Number of components of a vector."""
-        return int(self.model.config.hidden_size)
+        return int(self.model.config.hidden_size) if self.head is None else self.head.dimension
 
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
         return next(self.parameters()).device
 
-    @functools.cached_property
+    @property
     def fingerprint(self) -> str:
         """Digest of weights, vocabulary and settings: equal where vectors are comparable."""
-        digest = hashlib.sha256()
-        for name, tensor in sorted(self.model.state_dict().items()):
-            digest.update(name.encode())
-            # Half precision on disk and single in memory are the same encoder.
-            digest.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
-        digest.update(json.dumps(self.tokenizer.get_vocab(), sort_keys=True).encode())
-        digest.update(repr(self.config).encode())
+        return self.fingerprint_with(self.config)
+
+    def fingerprint_with(self, config: EncoderConfig) -> str:
+        """Return what `fingerprint` would be with other settings."""
+        digest = self._contents.copy()
+        digest.update(repr(config).encode())
         return f"sha256:{digest.hexdigest()[:16]}"
+
+    def settle(self, config: EncoderConfig) -> None:
+        """Take settings for what the encoder's folder leaves open, for good."""
+        self.config, self.left_open, self.guesses = config, frozenset(), ()
+
+    @functools.cached_property
+    def _contents(self) -> Any:
+        """Digest of all but the settings, to be gone on with."""
+        digest = hashlib.sha256()
+        _digest_weights(digest, self.model)
+        digest.update(json.dumps(self.tokenizer.get_vocab(), sort_keys=True).encode())
+        if self.head is not None:
+            digest.update(repr(self.head).encode())
+            _digest_weights(digest, self.head)
+        return digest
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy makes its own: a digest that can be gone on with cannot be copied with the rest.
+        return {name: value for name, value in self.__dict__.items() if name != "_contents"}
 
     def forward(self, features: dict[str, torch.Tensor]) -> torch.Tensor:
         """Encode tokenised texts, with gradients.
@@ -165,7 +237,7 @@ class DualEncoder(torch.nn.Module):
             ``(texts, dimension)``.
         """
         states = self.model(**features)[0].float()
-        return pool(states, features["attention_mask"], self.config)
+        return pool(states, features["attention_mask"], self.config, self.head)
 
     def encode_queries(
         self, queries: Sequence[str], batch_size: int = 64, max_length: int | None = None
@@ -243,7 +315,7 @@ class DualEncoder(torch.nn.Module):
         """
         lengths = np.array([len(text) for text in tokens])
         mask = np.arange(self._width(int(lengths.max())))[None, :] < lengths[:, None]
-        ids = np.full(mask.shape, self.tokenizer.pad_token_id, dtype=np.int64)
+        ids = np.full(mask.shape, self._padding, dtype=np.int64)
         ids[mask] = np.concatenate([np.asarray(text, dtype=np.int64) for text in tokens])
         features = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask).long()}
         moved = {name: tensor.to(self.device) for name, tensor in features.items()}
@@ -272,8 +344,13 @@ class DualEncoder(torch.nn.Module):
             return_token_type_ids=False,
             return_attention_mask=False,
         )
-        tokens: list[list[int]] = encoded["input_ids"]
-        return tokens
+        # Without special tokens, an empty text has none at all, and no vector.
+        return [tokens or [self._padding] for tokens in encoded["input_ids"]]
+
+    @property
+    def _padding(self) -> int:
+        """The token to fill up with; any does where a tokenizer has none for it, since none looks at it."""
+        return self.tokenizer.pad_token_id or 0
 
     def _encode(self, tokens: Sequence[Sequence[int]], batch_size: int) -> Vectors:
         vectors = np.empty((len(tokens), self.dimension), dtype=np.float32)
@@ -292,6 +369,13 @@ class DualEncoder(torch.nn.Module):
         """Give the length that a text is padded to, at least."""
         longest = getattr(self.model.config, "max_position_embeddings", length)
         return max(length, min(-(-length // _PADDED_TO) * _PADDED_TO, longest))
+
+
+def _digest_weights(digest: Any, module: torch.nn.Module) -> None:
+    for name, tensor in sorted(module.state_dict().items()):
+        digest.update(name.encode())
+        # Half precision on disk and single in memory are the same encoder.
+        digest.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
 
 
 def _rounded(tensor: torch.Tensor, dtype: torch.dtype | None) -> torch.Tensor:
@@ -321,6 +405,8 @@ def _save_sentence_transformers_modules(folder: Path, config: EncoderConfig, dim
         "pooling_mode_cls_token": config.pooling == "cls",
         "pooling_mode_mean_tokens": config.pooling == "mean",
     }
+    if config.pooling not in ("cls", "mean"):
+        pooling[_POOLING_FLAGS[config.pooling]] = True
     prompts = {"query": config.query_prefix, "document": config.passage_prefix}
     similarity = {"prompts": prompts, "similarity_fn_name": "cosine" if config.normalize else "dot"}
     _write_json(folder / "modules.json", modules)

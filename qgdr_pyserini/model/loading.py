@@ -113,7 +113,7 @@ def load_model(
         type does not know, or the tokenizer has more tokens than the model.
     """
     tokenizer = load_tokenizer(source.tokenizer or source.checkpoint)
-    with torch.random.fork_rng(devices=[]), _quiet():
+    with torch.random.fork_rng(devices=[]), quiet():
         torch.manual_seed(seed)
         if source.configuration:
             model = auto_model.from_config(_configuration(source.configuration, tokenizer, options)).to(dtype)
@@ -177,7 +177,7 @@ def wished_dtype(precision: Precision, device: str) -> torch.dtype:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep from stderr which heads a checkpoint has too many or too few: the caller knows what it needs."""
     logging = transformers.utils.logging
     logging.disable_progress_bar()

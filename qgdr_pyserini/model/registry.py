@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.config import CONFIG_NAME
+from qgdr_pyserini.model.hub import fetch_encoder, hub_name, may_be_on_hub
+from qgdr_pyserini.model.modules_json import MODULES
 
 DEFAULT_ENCODER = "qgdr"
 
@@ -28,46 +30,89 @@ def encoder_folders() -> list[Path]:
 
 def named_encoders() -> dict[str, Path]:
     """Map the name of every encoder that has weights to its folder; the first place found wins."""
-    found: dict[str, Path] = {}
-    for folder in _candidates():
-        found.setdefault(folder.name, folder)
-    return found
+    return _named(is_encoder)
 
 
 def find_encoder(name: str) -> Path:
-    """Find the folder of an encoder.
+    """Find the folder of an encoder: of ours, of one that sentence-transformers saved, of a bare transformer.
 
     Parameters
     ----------
     name
-        ``qgdr`` or another name under ``encoders/``; ``qgdr:PATH``; or a path.
+        ``qgdr`` or another name under ``encoders/``; a path; or a name on the Hugging Face hub.
+        The last two may have ``qgdr:`` before them.
 
     Returns
     -------
     Path
-        A folder with weights and ``qgdr_config.json``.
+        A folder that `DualEncoder.from_pretrained` takes.
 
     Raises
     ------
     QgdrError
         If there is no such encoder.
     """
-    known = named_encoders()
+    folder = _find(name, is_encoder)
+    if folder is not None:
+        return folder
+    bare = name.removeprefix(f"{DEFAULT_ENCODER}:")
+    if not may_be_on_hub(bare):
+        raise _unknown(name, "or give qgdr:PATH to a folder")
+    try:
+        return fetch_encoder(bare)
+    except QgdrError as error:
+        raise _unknown(name, f"no folder either, and {error}") from error
+
+
+def find_own_encoder(name: str) -> Path:
+    """Find the folder of an encoder that `DualEncoder.save_pretrained` wrote; see `find_encoder`."""
+    folder = _find(name, is_ours)
+    if folder is None:
+        raise _unknown(name, "or give qgdr:PATH to a folder")
+    return folder
+
+
+def encoder_name(folder: Path) -> str:
+    """Return what an encoder is called: as on the hub where it is from there, otherwise as its folder."""
+    return hub_name(folder) or folder.resolve().name
+
+
+def is_ours(folder: Path) -> bool:
+    """Tell whether a folder holds an encoder with our own settings."""
+    return (folder / CONFIG_NAME).is_file() and (folder / "config.json").is_file()
+
+
+def is_encoder(folder: Path) -> bool:
+    """Tell whether a folder holds anything that an encoder can be made of."""
+    return (folder / "config.json").is_file() or (folder / MODULES).is_file()
+
+
+def _find(name: str, fits: Callable[[Path], bool]) -> Path | None:
+    known = _named(fits)
     if name in known:
         return known[name]
     folder = Path(name.removeprefix(f"{DEFAULT_ENCODER}:")).expanduser()
-    if _is_encoder(folder):
+    if fits(folder):
         return folder
     if folder.is_dir():
-        raise QgdrError(f"{folder}: not an encoder (no {CONFIG_NAME} in it); train one with 'qgdr train'")
-    names = ", ".join(sorted(known)) or "none"
-    raise QgdrError(f"unknown encoder {name!r}; known names: {names}; or give qgdr:PATH to a folder")
+        wanted = CONFIG_NAME if fits is is_ours else f"{CONFIG_NAME}, {MODULES} or config.json"
+        raise QgdrError(f"{folder}: not an encoder (no {wanted} in it); train one with 'qgdr train'")
+    return None
+
+
+def _named(fits: Callable[[Path], bool]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for folder in _candidates():
+        if fits(folder):
+            found.setdefault(folder.name, folder)
+    return found
 
 
 def _candidates() -> Iterator[Path]:
     for place in encoder_folders():
-        yield from (folder for folder in sorted(place.iterdir()) if _is_encoder(folder))
+        yield from sorted(place.iterdir())
 
 
-def _is_encoder(folder: Path) -> bool:
-    return (folder / CONFIG_NAME).is_file() and (folder / "config.json").is_file()
+def _unknown(name: str, remedy: str) -> QgdrError:
+    names = ", ".join(sorted(named_encoders())) or "none"
+    return QgdrError(f"unknown encoder {name!r}; known names: {names}; {remedy}")

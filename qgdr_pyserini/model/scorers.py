@@ -6,7 +6,7 @@ from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.dual_encoder_teacher import DualEncoderTeacher
 from qgdr_pyserini.model.precision import Precision
-from qgdr_pyserini.model.registry import find_encoder
+from qgdr_pyserini.model.registry import find_own_encoder
 from qgdr_pyserini.model.teacher import Teacher
 from qgdr_pyserini.model.teachers import load_teacher
 
@@ -33,7 +33,7 @@ def load_scorer(
         If there is nothing of that name, it cannot be loaded, or the device is absent.
     """
     try:
-        folder = find_encoder(name)
+        folder = find_own_encoder(name)
     except QgdrError:
         return load_teacher(name, device=device, precision=precision, batch_size=batch_size)
     encoder = DualEncoder.from_pretrained(folder, device)

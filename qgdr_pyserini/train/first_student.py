@@ -11,7 +11,7 @@ from qgdr_pyserini.model.config import EncoderConfig
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.loading import ModelSource, load_tokenizer
 from qgdr_pyserini.model.pruning import prune
-from qgdr_pyserini.model.registry import find_encoder
+from qgdr_pyserini.model.registry import find_own_encoder
 from qgdr_pyserini.train.embedding_start import extend_vocabulary
 from qgdr_pyserini.train.pretraining_stage import train_bag
 from qgdr_pyserini.train.recipe import recipe_names
@@ -121,7 +121,7 @@ def _from_checkpoint(
 ) -> tuple[dict[str, Any], list[str], Callable[[Path], dict[str, Any]]]:
     student = recipe.student
     try:
-        known: Path | None = find_encoder(student.checkpoint)
+        known: Path | None = find_own_encoder(student.checkpoint)
     except QgdrError:
         if student.checkpoint in recipe_names():
             raise QgdrError(_untrained(student.checkpoint)) from None

@@ -10,7 +10,7 @@ from transformers import AutoConfig, AutoModel, PretrainedConfig
 
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.loading import ENCODER_DECODER, ModelSource, is_causal_type, load_config
-from qgdr_pyserini.model.registry import find_encoder
+from qgdr_pyserini.model.registry import find_own_encoder
 from qgdr_pyserini.train.teacher_source import with_configuration
 
 
@@ -58,7 +58,7 @@ _KNOWN = {
 def checkpoint_size(name: str) -> ModelSize | None:
     """Size a checkpoint by its configuration; None where it cannot be had and is not known."""
     with contextlib.suppress(QgdrError):  # what is no encoder of ours may be any transformer
-        name = str(find_encoder(name))
+        name = str(find_own_encoder(name))
     if name in _KNOWN:
         return _KNOWN[name]
     try:
@@ -88,7 +88,7 @@ def source_size(source: ModelSource, vocabulary: int, student: str = "") -> Mode
         return checkpoint_size(source.checkpoint)
     values = source.configuration
     with contextlib.suppress(QgdrError, OSError):  # a student without a configuration yet
-        values = with_configuration(values, find_encoder(student) / "config.json")
+        values = with_configuration(values, find_own_encoder(student) / "config.json")
     try:
         return _configured_size({"vocab_size": vocabulary, **values})
     except ValueError:

@@ -1,0 +1,66 @@
+"""Encoders on the Hugging Face hub, fetched or taken from its cache."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from qgdr_pyserini.errors import QgdrError, first_line
+
+# Settings, vocabularies and weights that can be opened; no pickles, no code, no other formats' copies.
+_WANTED = ("*.json", "*.txt", "*.model", "*.safetensors", "*.jinja", "README.md")
+_UNWANTED = ("onnx/*", "openvino/*", "*/onnx/*", "*/openvino/*")
+
+_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", re.ASCII)
+_CACHED = re.compile(r"models--(.+)")
+
+
+def may_be_on_hub(name: str) -> bool:
+    """Tell whether a name has the form of the hub's: ``OWNER/NAME``, or ``NAME``.
+
+    Examples
+    --------
+    >>> [may_be_on_hub(name) for name in ("intfloat/e5-small", "xlm-roberta-base", "a/b/c", "./a")]
+    [True, True, False, False]
+    """
+    return _NAME.fullmatch(name) is not None
+
+
+def fetch_encoder(name: str) -> Path:
+    """Return the folder of an encoder on the hub, as it is in the hub's cache once it was fetched.
+
+    Without a network, what is in the cache is taken.
+
+    Raises
+    ------
+    QgdrError
+        If it is neither in the cache nor to be had.
+    """
+    import huggingface_hub
+
+    if not sys.stderr.isatty():
+        huggingface_hub.utils.disable_progress_bars()  # type: ignore[attr-defined]
+    try:
+        return Path(
+            huggingface_hub.snapshot_download(
+                name, allow_patterns=list(_WANTED), ignore_patterns=list(_UNWANTED)
+            )
+        )
+    except Exception as error:
+        # The hub's client raises a dozen unrelated types when the network or the model is absent.
+        raise QgdrError(
+            f"not in the Hugging Face hub's cache and not to be fetched ({first_line(error)})"
+        ) from error
+
+
+def hub_name(folder: Path) -> str | None:
+    """Return the name of the encoder whose folder in the hub's cache this is; None for another folder.
+
+    Examples
+    --------
+    >>> hub_name(Path("hub/models--intfloat--multilingual-e5-small/snapshots/fd1525a"))
+    'intfloat/multilingual-e5-small'
+    """
+    cached = _CACHED.fullmatch(folder.parent.parent.name)
+    return cached[1].replace("--", "/") if cached and folder.parent.name == "snapshots" else None

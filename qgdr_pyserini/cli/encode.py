@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from qgdr_pyserini.cli.options import device_option, encoder_option, threads_option
+from qgdr_pyserini.cli.options import device_option, encoder_option, encoder_settings, threads_option
 from qgdr_pyserini.encode.options import INDEX_TYPES
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 )
 @click.option("--index", required=True, metavar="DIR", help="The index's directory.")
 @encoder_option
+@encoder_settings
 @click.option(
     "--index-type",
     type=click.Choice(INDEX_TYPES),
@@ -68,6 +69,7 @@ def encode_corpus(
     shard: str | None,
     resume: bool,
     overwrite: bool,
+    **settings: Any,
 ) -> None:
     """Encode a corpus into a FAISS index that Pyserini searches.
 
@@ -75,17 +77,23 @@ def encode_corpus(
     INDEX.partial: whatever stopped a run, the same command with --resume goes on from there, and the
     index comes out as if nothing had happened.
 
+    What is said of an encoder whose own folder leaves it open is noted in the index's qgdr.json, and
+    whatever searches the index encodes its questions accordingly.
+
     \b
     Example:
       qgdr encode-corpus --corpus collections/xquad/corpus.jsonl --index indexes/xquad.qgdr
       qgdr encode-corpus --corpus wiki/ --index indexes/wiki --encoder qgdr --resume
       qgdr encode-corpus --corpus hub:Tevatron/xor-tydi-corpus --index indexes/xor-tydi
+      qgdr encode-corpus --corpus wiki/ --index indexes/wiki.e5 --encoder intfloat/multilingual-e5-small \
+        --query-prefix "query: " --passage-prefix "passage: "
     """
     from qgdr_pyserini.encode import corpus_encoder
     from qgdr_pyserini.encode.options import EncodingOptions
     from qgdr_pyserini.encode.progress import progress
     from qgdr_pyserini.encode.shards import Shard
     from qgdr_pyserini.encode.threads import limit_threads
+    from qgdr_pyserini.model.encoder_options import EncoderOptions
 
     limit_threads(threads)
     options = EncodingOptions(
@@ -95,6 +103,7 @@ def encode_corpus(
         index_type=index_type,
         precision=precision,
         shard=Shard.parse(shard or "1/1"),
+        settings=EncoderOptions(**settings),
     )
     with progress("passages") as advance:
         done = corpus_encoder.encode_corpus(
@@ -125,11 +134,18 @@ def _tell(message: str) -> None:
 @click.option("--topics", required=True, metavar="FILE", help="Questions, a line 'qid<TAB>question' each.")
 @click.option("--output", required=True, metavar="DIR", help="Directory for --encoded-queries.")
 @encoder_option
+@encoder_settings
 @click.option("--index", metavar="DIR", help="Make sure that this index was made by the same encoder.")
 @device_option
 @click.option("--overwrite", is_flag=True, help="Replace what stands at the output.")
 def encode_queries(
-    topics: str, output: str, encoder: str, index: str | None, device: str, overwrite: bool
+    topics: str,
+    output: str,
+    encoder: str,
+    index: str | None,
+    device: str,
+    overwrite: bool,
+    **settings: Any,
 ) -> None:
     """Encode questions for Pyserini's --encoded-queries.
 
@@ -140,8 +156,16 @@ def encode_queries(
         --topics collections/xquad/topics.de.tsv --output runs/xquad.de.txt
     """
     from qgdr_pyserini.encode import query_encoder
+    from qgdr_pyserini.model.encoder_options import EncoderOptions
 
     count = query_encoder.encode_queries(
-        topics, output, encoder, index=index, device=device, overwrite=overwrite
+        topics,
+        output,
+        encoder,
+        index=index,
+        device=device,
+        overwrite=overwrite,
+        settings=EncoderOptions(**settings),
+        tell=_tell,
     )
     click.echo(f"{count:,} queries: {output}")

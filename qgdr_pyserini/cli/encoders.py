@@ -38,19 +38,38 @@ def list_encoders() -> None:
 @encoders.command()
 @click.argument("name")
 def show(name: str) -> None:
-    """Print the model card of the encoder NAME.
+    """Print the model card of the encoder NAME, a folder's or one's on the Hugging Face hub too.
+
+    Of an encoder that was not made here, it says first how its vectors are made.
 
     \b
     Example:
       qgdr encoders show qgdr
     """
     from qgdr_pyserini.errors import QgdrError
-    from qgdr_pyserini.model.registry import find_encoder
+    from qgdr_pyserini.model.registry import find_encoder, is_ours
 
-    card = find_encoder(name) / "README.md"
-    if not card.is_file():
+    folder = find_encoder(name)
+    if not is_ours(folder):
+        _show_settings(folder)
+    card = folder / "README.md"
+    if card.is_file():
+        click.echo(card.read_text(encoding="utf-8"))
+    elif is_ours(folder):
         raise QgdrError(f"{card}: no such file; this encoder has no card")
-    click.echo(card.read_text(encoding="utf-8"))
+
+
+def _show_settings(folder: Path) -> None:
+    from qgdr_pyserini.model.description import describe
+    from qgdr_pyserini.model.encoder_options import NOTHING
+
+    found = describe(folder, NOTHING)
+    for key, value in found.config.model_dump().items():
+        left_open = "  (its folder does not say)" if key in found.left_open else ""
+        click.echo(f"{key.replace('_', ' ')}: {value!r}{left_open}")
+    for layer in found.layers:
+        click.echo(f"layer: {layer.kind}")
+    click.echo()
 
 
 @encoders.command()

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from qgdr_pyserini.model.encoder_options import POOLINGS
+
 Command = Callable[..., Any]
 """A command, or what is about to be one."""
 
@@ -18,7 +20,11 @@ topics_option = click.option(
     help="Questions, topics.LANG.tsv, or a quoted pattern of such files; once for each.",
 )
 encoder_option = click.option(
-    "--encoder", default="qgdr", show_default=True, metavar="NAME|PATH", help="A shipped encoder or a folder."
+    "--encoder",
+    default="qgdr",
+    show_default=True,
+    metavar="NAME|PATH",
+    help="A shipped encoder; a folder, sentence-transformers' too; or a name on the Hugging Face hub.",
 )
 threads_option = click.option(
     "--threads", type=click.IntRange(min=1), metavar="N", help="CPU threads.  [default: all cores]"
@@ -32,6 +38,30 @@ teacher_option = click.option(
     metavar="NAME|PATH",
     help="A query generator (seq2seq or causal; GGUF too), a cross-encoder, or one of our encoders.",
 )
+
+
+def encoder_settings(command: Command) -> Command:
+    """Add the options for encoders whose folder leaves something open, which `EncoderOptions` takes."""
+    for option in (
+        click.option(
+            "--normalize/--no-normalize",
+            default=None,
+            help="Whether to scale vectors to length 1, where the encoder's folder does not say.",
+        ),
+        click.option(
+            "--passage-prefix", metavar="TEXT", help="Put before passages, where the folder does not say."
+        ),
+        click.option(
+            "--query-prefix", metavar="TEXT", help="Put before questions, where the folder does not say."
+        ),
+        click.option(
+            "--pooling",
+            type=click.Choice(POOLINGS),
+            help="How tokens make one vector, where the encoder's folder does not say.",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 def computing(command: Command) -> Command:

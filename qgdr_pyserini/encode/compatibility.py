@@ -8,7 +8,7 @@ from pathlib import Path
 from qgdr_pyserini.encode.manifest import MANIFEST, IndexManifest
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.dual_encoder import DualEncoder
-from qgdr_pyserini.model.registry import find_encoder
+from qgdr_pyserini.model.registry import encoder_name, find_encoder
 
 UNKNOWN = "unknown"
 """What an index's manifest says of an encoder that is none of ours."""
@@ -21,17 +21,47 @@ def refuse_other_encoder(index: str | os.PathLike[str], encoder: str) -> None:
     """
     if (Path(index) / MANIFEST).is_file():
         folder = find_encoder(encoder)
-        refuse_mismatch(index, folder.resolve().name, DualEncoder.from_pretrained(folder).fingerprint)
+        agree_with_index(index, encoder_name(folder), DualEncoder.from_pretrained(folder))
 
 
-def refuse_mismatch(index: str | os.PathLike[str], name: str, fingerprint: str) -> None:
-    """Raise `QgdrError` if an index was not made by the encoder with this fingerprint.
+def agree_with_index(index: str | os.PathLike[str], name: str, encoder: DualEncoder) -> None:
+    """Have an encoder make vectors as those in an index are made.
 
-    Of imported vectors, nothing but their dimension may be known; they are let pass.
+    What the encoder's own folder leaves open, such as pooling, is taken from the index. Of imported vectors,
+    nothing but their dimension may be known; they are let pass.
+
+    Parameters
+    ----------
+    index
+        The index's folder, with its manifest.
+    name
+        The encoder's, for the message.
+    encoder
+        What encodes the queries.
+
+    Raises
+    ------
+    QgdrError
+        If another encoder made the index, or the same with other settings.
     """
     made = IndexManifest.read(Path(index))
-    if made.fingerprint not in (fingerprint, UNKNOWN):
-        raise QgdrError(
-            f"{index}: encoded by {made.encoder} ({made.fingerprint}), "
-            f"the queries by {name} ({fingerprint}): scores would mean nothing; use one encoder for both"
-        )
+    if made.fingerprint == UNKNOWN:
+        return
+    if made.fingerprint == encoder.fingerprint:
+        encoder.settle(encoder.config)
+        return
+    said = {key: value for key, value in made.settings.items() if key in encoder.left_open}
+    config = encoder.config.model_copy(update=said)
+    if encoder.fingerprint_with(config) == made.fingerprint:
+        encoder.settle(config)
+        return
+    raise QgdrError(
+        f"{index}: encoded by {made.encoder} ({made.fingerprint}{_differences(made, encoder)}), "
+        f"the queries by {name} ({encoder.fingerprint}): scores would mean nothing; use one encoder for both"
+    )
+
+
+def _differences(made: IndexManifest, encoder: DualEncoder) -> str:
+    """Name the settings in which an index differs from an encoder."""
+    ours = encoder.config.model_dump()
+    return "".join(f", {key} {value!r}" for key, value in made.settings.items() if value != ours[key])

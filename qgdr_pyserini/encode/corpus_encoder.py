@@ -27,7 +27,7 @@ from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.files import put_in_place, refuse_existing
 from qgdr_pyserini.lock import only_writer
 from qgdr_pyserini.model.dual_encoder import DualEncoder
-from qgdr_pyserini.model.registry import DEFAULT_ENCODER, find_encoder
+from qgdr_pyserini.model.registry import DEFAULT_ENCODER, encoder_name, find_encoder, is_ours
 
 INDEX = "index"
 
@@ -110,6 +110,8 @@ def encode_corpus(
     passages = _not_empty(corpus)
     models = _load(folder, chosen)
     model = models[0]
+    for guess in model.guesses:
+        tell(guess)
     job = _job(corpus, folder, model, chosen) | {_REPLACE: overwrite}
     with only_writer(place):
         refuse_output(place, overwrite=overwrite, resume=resume)
@@ -229,8 +231,9 @@ def _job(
     corpus: str | os.PathLike[str], folder: Path, model: DualEncoder, options: EncodingOptions
 ) -> dict[str, Any]:
     """Say what is being made, as far as it decides what comes out."""
+    prefixes = {"query_prefix": model.config.query_prefix, "passage_prefix": model.config.passage_prefix}
     return {
-        "encoder": folder.resolve().name,
+        "encoder": encoder_name(folder),
         "fingerprint": model.fingerprint,
         "dimension": model.dimension,
         "pooling": model.config.pooling,
@@ -242,6 +245,7 @@ def _job(
         "batch_tokens": options.batch_tokens,
         "shard": str(options.shard),
         FILES: describe_files(corpus),
+        **({} if is_ours(folder) else prefixes),
     }
 
 
@@ -270,8 +274,9 @@ def _open_work(
 
 def _refuse_other_job(folder: Path, begun: dict[str, Any], job: dict[str, Any]) -> None:
     """Raise `QgdrError` if other vectors would come out than those that are there."""
-    for key, wanted in job.items():
-        was = begun[key]
+    # A setting that differs says more than the fingerprint that differs with it.
+    for key, wanted in sorted(job.items(), key=lambda item: item[0] == "fingerprint"):
+        was = begun.get(key)
         # The user left these open; what was chosen then is taken again.
         if was == wanted or wanted in (None, "auto") or was is None or key == _REPLACE:
             continue
@@ -292,7 +297,7 @@ def _not_empty(corpus: str | os.PathLike[str]) -> Iterator[Passage]:
 
 
 def _load(folder: Path, options: EncodingOptions) -> list[DualEncoder]:
-    models = load_on_all(folder, device_names(options.device))
+    models = load_on_all(folder, device_names(options.device), options.settings)
     model = models[0]
     positions = getattr(model.model.config, "max_position_embeddings", None)
     longest = min(length for length in (positions, model.tokenizer.model_max_length) if length)

@@ -20,7 +20,7 @@ from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.files import atomic_directory
 from qgdr_pyserini.lock import only_writer
 from qgdr_pyserini.model.dual_encoder import DualEncoder
-from qgdr_pyserini.model.registry import find_encoder
+from qgdr_pyserini.model.registry import encoder_name, find_encoder
 
 _VECTORS = "vectors.f32"
 _UNIT = 1e-3
@@ -130,7 +130,7 @@ def _manifest(
             raise QgdrError(
                 f"the vectors have dimension {written.dimension}, those of {folder.name} {model.dimension}"
             )
-        name, fingerprint = folder.resolve().name, model.fingerprint
+        name, fingerprint = encoder_name(folder), model.fingerprint
         pooling, length = model.config.pooling, model.config.passage_max_length
     return IndexManifest(
         encoder=name,

@@ -12,6 +12,7 @@ from qgdr_pyserini.errors import InputError
 from qgdr_pyserini.files import atomic_text
 
 MANIFEST = "qgdr.json"
+_PREFIXES = ("query_prefix", "passage_prefix")
 PACKAGES = ("qgdr-pyserini", "faiss-cpu", "torch", "transformers")
 
 
@@ -45,6 +46,8 @@ class IndexManifest:
         Names and sizes in bytes of the corpus's files.
     contents
         Digest of the passages in the index.
+    query_prefix, passage_prefix
+        What is put before texts; None for an encoder of ours, whose own settings say it.
     """
 
     encoder: str
@@ -62,10 +65,21 @@ class IndexManifest:
     corpus_passages: int
     files: list[list[Any]]
     contents: str
+    query_prefix: str | None = None
+    passage_prefix: str | None = None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What it says of the encoder's settings, by the names that `EncoderConfig` has for them."""
+        prefixes = {key: getattr(self, key) for key in _PREFIXES if getattr(self, key) is not None}
+        return {"pooling": self.pooling, "normalize": self.normalized, **prefixes}
 
     def write(self, path: Path) -> None:
         """Write it, with the versions of the packages at work."""
         content: dict[str, Any] = dataclasses.asdict(self) | {"versions": _versions()}
+        for key in _PREFIXES:
+            if content[key] is None:
+                del content[key]
         with atomic_text(path) as file:
             json.dump(content, file, indent=2)
             file.write("\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from qgdr_pyserini.encode.shards import WHOLE, Shard
+from qgdr_pyserini.model.encoder_options import NOTHING, EncoderOptions
 
 INDEX_TYPES = ("flat", "fp16", "sq8", "pq", "hnsw", "ivf", "ivfpq")
 """The kinds of index; `index_types` says what writes each."""
@@ -30,6 +31,8 @@ class EncodingOptions:
         ``auto``, ``fp32``, ``bf16``, ``fp16`` or ``int8``.
     shard
         Which part of the corpus to encode; all of it by default.
+    settings
+        What the encoder's folder says nothing about.
     """
 
     device: str | None = None
@@ -39,3 +42,4 @@ class EncodingOptions:
     index_type: str = "flat"
     precision: str = "auto"
     shard: Shard = WHOLE
+    settings: EncoderOptions = NOTHING

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 
 from qgdr_pyserini.collection.topics import read_topics
-from qgdr_pyserini.encode.compatibility import refuse_mismatch
+from qgdr_pyserini.encode.compatibility import agree_with_index
 from qgdr_pyserini.encode.precision import lay_out
 from qgdr_pyserini.files import atomic_directory
 from qgdr_pyserini.model.dual_encoder import DualEncoder
-from qgdr_pyserini.model.registry import DEFAULT_ENCODER, find_encoder
+from qgdr_pyserini.model.encoder_options import NOTHING, EncoderOptions
+from qgdr_pyserini.model.registry import DEFAULT_ENCODER, encoder_name, find_encoder
 
 FILE = "embedding.pkl"
 
@@ -25,6 +27,8 @@ def encode_queries(
     index: str | os.PathLike[str] | None = None,
     device: str = "cpu",
     overwrite: bool = False,
+    settings: EncoderOptions = NOTHING,
+    tell: Callable[[str], object] = lambda message: None,
 ) -> int:
     """Encode topics for ``pyserini.search.faiss --encoded-queries``.
 
@@ -37,11 +41,16 @@ def encode_queries(
     encoder
         Name or path, as `find_encoder` takes it.
     index
-        An index that the queries are meant for, to see to it that the same encoder made it.
+        An index that the queries are meant for, to see to it that the same encoder made it. What neither the
+        encoder's folder nor ``settings`` says is taken from it.
     device
         ``cpu``, ``cuda``, …
     overwrite
         Replace what stands at ``output``.
+    settings
+        What the encoder's folder says nothing about.
+    tell
+        Called with what was decided on the user's behalf, a line each.
 
     Returns
     -------
@@ -56,9 +65,11 @@ def encode_queries(
     """
     queries = read_topics(topics)
     folder = find_encoder(encoder)
-    model = DualEncoder.from_pretrained(folder, device=device)
+    model = DualEncoder.from_pretrained(folder, device, settings)
     if index is not None:
-        refuse_mismatch(index, folder.resolve().name, model.fingerprint)
+        agree_with_index(index, encoder_name(folder), model)
+    for guess in model.guesses:
+        tell(guess)
     vectors = lay_out(model).encode_queries(list(queries.values()))
     # Pyserini looks a query's vector up by its text.
     table = pd.DataFrame({"id": list(queries), "text": list(queries.values()), "embedding": list(vectors)})

@@ -29,7 +29,8 @@ class QgdrQueryEncoder(QueryEncoder):  # type: ignore[misc]
     Parameters
     ----------
     encoder_dir
-        ``qgdr`` or another name under ``encoders/``, ``qgdr:PATH``, or a path.
+        ``qgdr`` or another name under ``encoders/``, ``qgdr:PATH``, ``qgdr:NAME`` for one on the
+        Hugging Face hub, or a path.
     device
         ``cpu``, ``cuda:0``, …
     prefix
@@ -92,6 +93,8 @@ class QgdrQueryEncoder(QueryEncoder):  # type: ignore[misc]
         numpy.ndarray
             float32, ``(queries, dimension)``.
         """
+        # Not before: the index that is searched may have said it in the meantime.
+        tell_guesses(self.encoder)
         texts = [self.prefix + query for query in queries]
         length = _shorter(max_length, self.encoder.config.query_max_length)
         return self.encoder.encode_queries(texts, max_length=length)
@@ -117,6 +120,7 @@ class QgdrDocumentEncoder(DocumentEncoder):  # type: ignore[misc]
 
     def __init__(self, model_name: str = "qgdr", *, device: str = "cpu", **kwargs: Any) -> None:
         self.encoder = load_encoder(model_name, device)
+        tell_guesses(self.encoder)
         self.has_model = True
 
     def encode(
@@ -157,6 +161,13 @@ def load_encoder(name: str, device: str) -> DualEncoder:
 
     with one_line_errors():
         return lay_out(DualEncoder.from_pretrained(find_encoder(name), device))
+
+
+def tell_guesses(encoder: DualEncoder) -> None:
+    """Print once what was guessed of an encoder, and have it stay so."""
+    for guess in encoder.guesses:
+        print(guess, file=sys.stderr)
+    encoder.settle(encoder.config)
 
 
 def _shorter(wanted: int | None, own: int) -> int:

@@ -14,6 +14,8 @@ from qgdr_pyserini.errors import QgdrError
 def check_maker(index_dir: str, query_encoder: Any) -> None:
     """Compare an index's ``qgdr.json``, where it has one, with one of our encoders.
 
+    What the encoder's folder leaves open, such as pooling, is taken from the index.
+
     Parameters
     ----------
     index_dir
@@ -26,10 +28,10 @@ def check_maker(index_dir: str, query_encoder: Any) -> None:
     QgdrError
         If another encoder made it.
     """
-    from qgdr_pyserini.encode.compatibility import refuse_mismatch
+    from qgdr_pyserini.encode.compatibility import agree_with_index
 
     if _is_described(index_dir):
-        refuse_mismatch(index_dir, query_encoder.name, query_encoder.encoder.fingerprint)
+        agree_with_index(index_dir, query_encoder.name, query_encoder.encoder)
 
 
 def check_match(index_dir: str, index: Any, query_encoder: Any) -> None:

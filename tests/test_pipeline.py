@@ -1,6 +1,5 @@
 """The whole method: every stage, killed and resumed, reused, on several processes, with hub layouts."""
 
-import dataclasses
 import json
 import os
 import random
@@ -27,8 +26,6 @@ from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.train.data_settings import DataSettings
 from qgdr_pyserini.train.mining import retrieve
 from qgdr_pyserini.train.parts import read_parts, write_parts
-from qgdr_pyserini.train.shares import question_name
-from qgdr_pyserini.train.stage_rows import digest_rows
 from qgdr_pyserini.train.training import Trained, TrainingSettings, check_finite, fit, training_arguments
 from qgdr_pyserini.train.training_data import read_training_data
 
@@ -336,72 +333,3 @@ def test_tied_weights_are_saved_once():
             self.second.weight = self.first.weight
 
     assert list(Tied().state_dict()) == ["first.weight"]
-
-
-def test_held_out_queries_are_searched_in_as_many_passages_as_asked(slice_folder):
-    everything, few = (read_training_data(slice_folder, DataSettings(pool=pool), 0.1) for pool in (0, 25))
-    own = {item.passage.docid for row in few.held_out for item in row.positives}
-    kept = [passage.docid for passage in few.pool()]
-    assert own
-    assert own <= set(kept)
-    assert len(kept) == len(own) + 25
-    assert len(list(everything.pool())) > len(kept)
-    assert few.digest == everything.digest
-
-
-def test_labels_are_hidden_and_languages_left_out_as_asked(slice_folder):
-    every = read_training_data(slice_folder, DataSettings(), 0.1)
-    few = read_training_data(slice_folder, DataSettings(labels=0.05, without=["it", "da"]), 0.1)
-    more = DataSettings(without=["fi", "ru"], unlabelled_per_language=5)
-    asked_without = read_training_data(slice_folder, more, 0.1).unlabelled
-    assert asked_without
-    assert not {"fi", "ru"} & {row.lang for row in asked_without}
-    asked = {row.query_id for row in every.rows if row.lang not in ("it", "da")}
-    labelled = {row.query_id for row in few.rows}
-    hidden = {row.query_id for row in few.unlabelled}
-    assert labelled | hidden == asked
-    assert not labelled & hidden
-    assert 0 < len(labelled) < 0.1 * len(asked)
-    assert not {"it", "da"} & {*few.languages}
-    assert {"it", "da"} & {row.lang for row in few.held_out}
-    assert few.digest != every.digest
-
-
-def test_parallel_queries_are_taken_together_and_with_their_english(slice_folder):
-    every = read_training_data(slice_folder, DataSettings(), 0.1)
-    taken = read_training_data(slice_folder, DataSettings(distilled_per_language=2), 0.1).distilled
-    names = {question_name(row.query_id, row.lang) for row in taken}
-    english = {row.query_id for row in taken if row.lang == "en"}
-    assert english >= {
-        row.query_id for row in every.rows if row.lang == "en" and question_name(row.query_id, "en") in names
-    }
-    counts = Counter(row.lang for row in taken)
-    assert max(count for lang, count in counts.items() if lang != "en") == 2
-    assert len({row.query_id for row in taken}) == len(taken)
-
-
-def test_queries_of_the_articles_that_are_asked_about_most_are_distilled(slice_folder):
-    every = read_training_data(slice_folder, DataSettings(), 0.1)
-    few = read_training_data(slice_folder, DataSettings(distilled_articles=2), 0.1)
-    counts = Counter(row.positives[0].passage.title for row in every.rows)
-    titles = {row.positives[0].passage.title for row in few.distilled}
-    assert len(titles) == 2
-    assert min(counts[title] for title in titles) >= max(
-        count for title, count in counts.items() if title not in titles
-    )
-    assert few.rows == every.rows
-    assert few.digest == every.digest
-    hidden = read_training_data(slice_folder, DataSettings(distilled_articles=2, labels=0.5), 0.1)
-    assert {row.query_id for row in hidden.distilled} == {row.query_id for row in few.distilled}
-
-
-def test_other_queries_as_many_are_another_stage(slice_folder):
-    chosen = [
-        read_training_data(slice_folder, DataSettings(limit_per_language=10, distilled_articles=count), 0.1)
-        for count in (3, 4)
-    ]
-    digests = [digest_rows(data.distilled) for data in chosen]
-    assert digests[0] != digests[1]
-    assert digests[0] == digest_rows(list(chosen[0].distilled))
-    hidden = [dataclasses.replace(row, positives=()) for row in chosen[0].distilled]
-    assert digest_rows(hidden) != digests[0]

@@ -18,24 +18,19 @@ from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTo
 
 from qgdr_pyserini.collection.corpus import join_title
 from qgdr_pyserini.errors import QgdrError, first_line
-from qgdr_pyserini.files import atomic_text
 from qgdr_pyserini.model.config import CONFIG_NAME, EncoderConfig
 from qgdr_pyserini.model.description import refuse_contradiction
+from qgdr_pyserini.model.encoder_files import make_compact, rounded, save_sentence_transformers_modules
 from qgdr_pyserini.model.encoder_options import NOTHING, EncoderOptions
-from qgdr_pyserini.model.foreign import is_foreign, load_foreign
+from qgdr_pyserini.model.foreign import load_foreign
 from qgdr_pyserini.model.head import Head
 from qgdr_pyserini.model.loading import ModelSource, load_model, place
 from qgdr_pyserini.model.pooling import pool
+from qgdr_pyserini.model.registry import is_encoder
 
 Vectors = npt.NDArray[np.float32]
 
 _PADDED_TO = 8
-
-_POOLING_FLAGS = {
-    "max": "pooling_mode_max_tokens",
-    "weightedmean": "pooling_mode_weightedmean_tokens",
-    "lasttoken": "pooling_mode_lasttoken",
-}
 
 
 class DualEncoder(torch.nn.Module):
@@ -110,7 +105,7 @@ class DualEncoder(torch.nn.Module):
             ``options``, or the device is absent.
         """
         path = Path(folder)
-        ours = (path / CONFIG_NAME).exists() or not is_foreign(path)
+        ours = (path / CONFIG_NAME).exists() or not is_encoder(path)
         encoder = cls._from_ours(path, options) if ours else cls._from_foreign(path, options)
         encoder.folder = path
         return encoder.to_device(device)
@@ -176,12 +171,12 @@ class DualEncoder(torch.nn.Module):
             raise QgdrError(f"{self.folder}: has layers behind pooling (Dense), which are not saved")
         path = Path(folder)
         path.mkdir(parents=True, exist_ok=True)
-        weights = {name: _rounded(tensor, dtype) for name, tensor in self.model.state_dict().items()}
+        weights = {name: rounded(tensor, dtype) for name, tensor in self.model.state_dict().items()}
         self.model.save_pretrained(path, state_dict=weights, safe_serialization=True)
         self.tokenizer.save_pretrained(path)
-        _make_compact(path / "tokenizer.json")
+        make_compact(path / "tokenizer.json")
         self.config.save(path)
-        _save_sentence_transformers_modules(path, self.config, self.dimension)
+        save_sentence_transformers_modules(path, self.config, self.dimension)
 
     @property
     def dimension(self) -> int:
@@ -376,46 +371,3 @@ def _digest_weights(digest: Any, module: torch.nn.Module) -> None:
         digest.update(name.encode())
         # Half precision on disk and single in memory are the same encoder.
         digest.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
-
-
-def _rounded(tensor: torch.Tensor, dtype: torch.dtype | None) -> torch.Tensor:
-    if dtype is None or not tensor.is_floating_point() or (dtype.itemsize == 1 and tensor.dim() < 2):
-        return tensor
-    return tensor.to(dtype)
-
-
-def _make_compact(tokenizer: Path) -> None:
-    """Write a tokenizer's file without the spaces and lines that are more than half of a large one."""
-    if tokenizer.is_file():
-        content = json.loads(tokenizer.read_text(encoding="utf-8"))
-        with atomic_text(tokenizer) as file:
-            json.dump(content, file, ensure_ascii=False, separators=(",", ":"))
-
-
-def _save_sentence_transformers_modules(folder: Path, config: EncoderConfig, dimension: int) -> None:
-    """Describe the encoder to sentence-transformers: transformer, pooling, normalisation."""
-    kinds = ["Transformer", "Pooling"] + ["Normalize"] * config.normalize
-    names = ["", "1_Pooling", "2_Normalize"]
-    modules = [
-        {"idx": i, "name": str(i), "path": names[i], "type": f"sentence_transformers.models.{kind}"}
-        for i, kind in enumerate(kinds)
-    ]
-    pooling = {
-        "word_embedding_dimension": dimension,
-        "pooling_mode_cls_token": config.pooling == "cls",
-        "pooling_mode_mean_tokens": config.pooling == "mean",
-    }
-    if config.pooling not in ("cls", "mean"):
-        pooling[_POOLING_FLAGS[config.pooling]] = True
-    prompts = {"query": config.query_prefix, "document": config.passage_prefix}
-    similarity = {"prompts": prompts, "similarity_fn_name": "cosine" if config.normalize else "dot"}
-    _write_json(folder / "modules.json", modules)
-    _write_json(folder / "1_Pooling" / "config.json", pooling)
-    _write_json(folder / "config_sentence_transformers.json", similarity)
-    _write_json(folder / "sentence_bert_config.json", {"max_seq_length": config.passage_max_length})
-
-
-def _write_json(path: Path, value: Any) -> None:
-    with atomic_text(path) as file:
-        json.dump(value, file, indent=2)
-        file.write("\n")

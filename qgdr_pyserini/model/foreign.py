@@ -22,7 +22,7 @@ from qgdr_pyserini.model.description import Description, describe
 from qgdr_pyserini.model.encoder_options import EncoderOptions
 from qgdr_pyserini.model.head import Head, load_head
 from qgdr_pyserini.model.loading import load_config, quiet
-from qgdr_pyserini.model.modules_json import MODULES, read_object
+from qgdr_pyserini.model.modules_json import read_object
 from qgdr_pyserini.model.weights import refuse_pickles
 
 _ADAPTER = "adapter_config.json"
@@ -36,11 +36,6 @@ class ForeignEncoder:
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     head: Head | None
-
-
-def is_foreign(folder: Path) -> bool:
-    """Tell whether a folder looks like a transformer, or like what sentence-transformers saves."""
-    return (folder / MODULES).is_file() or (folder / "config.json").is_file()
 
 
 def load_foreign(folder: Path, options: EncoderOptions) -> ForeignEncoder:

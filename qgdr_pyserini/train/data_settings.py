@@ -26,7 +26,7 @@ class DataSettings(Settings):
         For ``training-set``: whether queries are learned from whose passage does not answer them (those that
         are held out are measured on in any case).
     labels
-        Share of each language's queries whose passages are known, chosen by a digest of their ids: to see
+        Share of each language's queries whose passages are known, parallel ones together: to see
         what a teacher is worth where labels are few. The others are distilled without (``kd``).
     without
         ISO codes of languages whose queries are left out.

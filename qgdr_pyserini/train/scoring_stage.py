@@ -65,6 +65,7 @@ class Scorer:
             **settings.model_dump(),
             **context.reading.values,
             "teacher": scoring_values(self._teacher, context.recipe.teacher),
+            **self._known_values,
         }
         builds_on = [student, *([self._teacher.stage] if self._teacher else [])]
         return context.run("check-teacher", values, builds_on, work)
@@ -99,8 +100,7 @@ class Scorer:
                 write_scores(folder / SCORES, read_parts(folder))
             return {"queries": count, **reading.counts(rows)}
 
-        values = scoring_values(teacher, settings) | reading.values
-        values |= {"known": digest_files(self._files)} if self._files else {}
+        values = scoring_values(teacher, settings) | reading.values | self._known_values
         builds_on = [candidates, teacher.stage, *([scored] if scored else [])]
         return context.run(name, values, builds_on, work)
 
@@ -119,6 +119,10 @@ class Scorer:
             model = load_for_scoring(self._teacher, recipe.teacher)
             scored["teacher"] = score_rows(mined, model, reading, self._known)
         return scored
+
+    @property
+    def _known_values(self) -> dict[str, Any]:
+        return {"known": digest_files(self._files)} if self._files else {}
 
     @functools.cached_property
     def _known(self) -> KnownScores:

@@ -188,6 +188,13 @@ def test_extend_makes_only_the_runs_that_are_not_kept(kept: Path) -> None:
     assert (kept / "run.bm25.txt.gz").read_bytes() == before
 
 
+def test_comparisons_that_share_a_folder_run_what_they_share_once(kept: Path, tmp_path: Path) -> None:
+    other = Path(shutil.copytree(kept, tmp_path / "other"))
+    results = [reproduce(folder, "--work", tmp_path / "work") for folder in (kept, other, kept)]
+    assert [result.exit_code for result in results] == [0, 0, 0]
+    assert [commands_run(result) for result in results] == [["", "shared", "bm25"], ["", "bm25"], []]
+
+
 def test_extend_scores_anew_what_is_all_kept(kept: Path) -> None:
     path = kept / "reproduce.toml"
     path.write_text(path.read_text().replace('["recall@10"]', '["recall@10", "mrr@10"]'))

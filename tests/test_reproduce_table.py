@@ -127,9 +127,48 @@ def test_equal_runs_give_equal_reports(made: Path) -> None:
     assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, f"{scores} of {scores} scores OK")
 
 
+def test_a_table_for_each_value_tests_within_it(tmp_path: Path) -> None:
+    (tmp_path / "make.py").write_text(MAKE)
+    (tmp_path / "runs").mkdir()
+    text = TOML.replace('seed = ["1", "2", "3"]', 'seed = ["1", "2"]\nhelp = ["some", "none"]')
+    text = text.replace(
+        'spread = "seed"\n', 'spread = "seed"\nover = "help"\ntitles = { some = "With some help" }\n'
+    )
+    text = text.replace("[table]", '[options.help]\nsome = "0.95 7"\nnone = "0.5 7"\n\n[table]')
+    text = text.replace('"most-{seed}" = ', '"most-{help}-{seed}" = ').replace(
+        '= "most-{seed}"', '= "most-{help}-{seed}"'
+    )
+    text = text.replace("run.most-{seed}.txt 0.95 {seed}", "run.most-{help}-{seed}.txt {help.options}{seed}")
+    (tmp_path / "runs" / "reproduce.toml").write_text(text)
+    done = reproduce(tmp_path / "runs", "--update", "--data", tmp_path)
+    assert done.exit_code == 0, done.output
+    report = (tmp_path / "runs" / "report.md").read_text()
+    helped, alone = report.index("## With some help"), report.index("## none")
+    assert helped < alone
+    tables = {"some": report[helped:alone], "none": report[alone:]}
+    found = json.loads((tmp_path / "runs" / "report.json").read_text())["results"]["help"]
+    for value, part in tables.items():
+        cells = table(part, "### recall@10")
+        assert list(cells) == ["where all start", "one half (baseline)", "nearly all"]
+        scores = [read_reproduction(tmp_path / "runs").expected[f"most-{value}-{seed}"] for seed in (1, 2)]
+        mean = statistics.mean(score["recall@10"]["de"] for score in scores)
+        assert cells["nearly all"]["de"].startswith(f"{mean:.3f} ± ")
+        assert found[value]["recall@10"]["nearly all"]["de"]["score"] == pytest.approx(mean, abs=1e-4)
+    # What was made once for all, and the baseline, are the same in both; what help changes is not.
+    one_half = [found[value]["recall@10"]["one half"] for value in tables]
+    assert one_half[0] == one_half[1]
+    assert found["some"]["recall@10"]["nearly all"]["de"]["p_holm"] < 0.01
+    assert found["none"]["recall@10"]["nearly all"]["de"]["p_holm"] > 0.01
+    assert "of a table in every language" in report
+
+
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
+        ('spread = "seed"', 'spread = "seed"\nover = "help"', "'help' is no name in 'vary'"),
+        ('spread = "seed"', 'spread = "seed"\ntitles = { a = "b" }', "title for 'a', which is no value"),
+        ("[table]", '[options.help]\na = ""\n[table]', "options: 'help' is no name in 'vary'"),
+        ("[table]", '[options.seed]\n1 = ""\n[table]', "options.seed: has none for '2'"),
         ('spread = "seed"', 'spread = "seeds"', "'seeds' is no name in 'vary'"),
         ('baseline = "one half"', 'baseline = "half"', "baseline 'half' is none of its rows"),
         ('"nearly all" = "most-{seed}"', '"nearly all" = "all-{seed}"', "no commands for 'all-{seed}'"),

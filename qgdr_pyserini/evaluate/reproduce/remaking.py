@@ -21,7 +21,12 @@ _QGDR = ("-c", "from qgdr_pyserini.cli import main; main()")
 
 
 def remake(
-    reproduction: Reproduction, data: str | None, work: Path, kept: Path, say: Callable[[str], object]
+    reproduction: Reproduction,
+    name: str,
+    data: str | None,
+    work: Path,
+    kept: Path,
+    say: Callable[[str], object],
 ) -> Path:
     """Run the commands of all systems whose run is not in ``kept`` already, and those that they share.
 
@@ -29,6 +34,9 @@ def remake(
     ----------
     reproduction
         What to run.
+    name
+        Of the comparison. Others may have the same ``work``: each has its own collection and runs there,
+        and a command that several have is run once.
     data
         Stands for ``{data}``.
     work
@@ -57,22 +65,22 @@ def remake(
     places = {
         "data": data or "",
         "work": str(work),
-        "collection": str(work / "collection"),
-        "questions": str(work / "questions.tsv"),
-        "runs": str(work / "runs"),
+        "collection": str(work / name / "collection"),
+        "questions": str(work / name / "questions.tsv"),
+        "runs": str(work / name / "runs"),
     }
-    (work / "runs").mkdir(exist_ok=True)
+    (work / name / "runs").mkdir(parents=True, exist_ok=True)
     commands = _Commands(work / _DONE, places, say)
     commands.run(reproduction.collection)
-    collection = Collection.open(work / "collection")
+    collection = Collection.open(work / name / "collection")
     _keep_qrels(collection.qrels, kept / QRELS)
-    _join_questions(collection, work / "questions.tsv")
-    missing = [name for name in reproduction.commands if not (kept / run_name(name)).exists()]
+    _join_questions(collection, work / name / "questions.tsv")
+    missing = [system for system in reproduction.commands if not (kept / run_name(system)).exists()]
     shared = reproduction.shared if missing else []
-    for command in [*shared, *(command for name in missing for command in reproduction.commands[name])]:
+    for command in [*shared, *(command for system in missing for command in reproduction.commands[system])]:
         commands.run(command)
-    for name in missing:
-        _keep_run(name, work, kept, reproduction.hits)
+    for system in missing:
+        _keep_run(system, work / name / "runs", kept, reproduction.hits)
     return kept
 
 
@@ -127,8 +135,8 @@ def _keep_qrels(qrels: Path, kept: Path) -> None:
         )
 
 
-def _keep_run(system: str, work: Path, kept: Path, hits: int) -> None:
-    files = sorted(work.glob(f"runs/run.{system}.txt")) + sorted(work.glob(f"runs/run.{system}.*.txt"))
+def _keep_run(system: str, runs: Path, kept: Path, hits: int) -> None:
+    files = sorted(runs.glob(f"run.{system}.txt")) + sorted(runs.glob(f"run.{system}.*.txt"))
     if not files:
         raise QgdrError(f"the commands of {system!r} left no run.{system}.txt or run.{system}.LANG.txt")
     run = read_system(system, [str(file) for file in files]).run

@@ -62,7 +62,7 @@ def reproduce(folder: Path, data: str | None, say: Say, work: Path | None = None
     """
     reproduction = read_reproduction(folder)
     with _scratch(work, None) as place, tempfile.TemporaryDirectory(prefix="qgdr-kept-") as kept:
-        made = remake(reproduction, data, place, Path(kept), say)
+        made = remake(reproduction, _name(folder), data, place, Path(kept), say)
         return compare_scores(reproduction, score_folder(reproduction, made, {}), {})
 
 
@@ -95,7 +95,7 @@ def update(
         if not anew:
             _take_intact(reproduction, folder, made)
         if not all((made / name).exists() for name in reproduction.kept_files):
-            remake(reproduction, data, place, made, say)
+            remake(reproduction, _name(folder), data, place, made, say)
         faults: dict[str, str] = {}
         scores = score_folder(reproduction, made, faults)
         if faults:
@@ -108,6 +108,10 @@ def update(
     if reproduction.table is not None:
         return write_table_report(reproduction, reproduction.table, folder)
     return run_comparison(_request(reproduction, folder))[1]
+
+
+def _name(folder: Path) -> str:
+    return folder.resolve().name
 
 
 def _take_intact(reproduction: Reproduction, folder: Path, made: Path) -> None:

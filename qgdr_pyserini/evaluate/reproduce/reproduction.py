@@ -85,6 +85,8 @@ class Reproduction(Settings):
     vary
         Values by a name that may stand, in braces, in the names and commands of systems: each value (each
         combination) makes a system.
+    options
+        By a name of ``vary``, what ``{NAME.options}`` in a command stands for at each of its values.
     curves
         A figure of a score as one of these values changes, in place of the usual report.
     table
@@ -109,6 +111,7 @@ class Reproduction(Settings):
     by_language: bool = True
     found_only: bool = False
     vary: dict[str, list[str]] = Field(default_factory=dict)
+    options: dict[str, dict[str, str]] = Field(default_factory=dict)
     curves: CurveSettings | None = None
     table: TableSettings | None = None
     fuse: dict[str, FuseSettings] = Field(default_factory=dict)
@@ -154,9 +157,10 @@ def read_reproduction(folder: str | os.PathLike[str]) -> Reproduction:
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror})", path) from None
     found = Reproduction.checked(values, path)
+    _check_options(found, path)
     _check_curves(found, path)
     _check_table(found, path)
-    found = found.model_copy(update={"commands": expand(found.commands, found.vary)})
+    found = found.model_copy(update={"commands": expand(found.commands, found.vary, found.options)})
     _check_names(found, path)
     return found
 
@@ -191,6 +195,14 @@ def _check_names(found: Reproduction, path: Path) -> None:
     check_metrics(found.metrics)
 
 
+def _check_options(found: Reproduction, path: Path) -> None:
+    for name, texts in found.options.items():
+        if name not in found.vary:
+            raise InputError(f"options: {name!r} is no name in 'vary'", path)
+        if missing := [value for value in found.vary[name] if value not in texts]:
+            raise InputError(f'options.{name}: has none for {missing[0]!r}; give "" for none', path)
+
+
 def _check_curves(found: Reproduction, path: Path) -> None:
     curves = found.curves
     if curves is None:
@@ -213,8 +225,11 @@ def _check_table(found: Reproduction, path: Path) -> None:
         return
     if found.curves is not None:
         raise InputError("'table' and 'curves' are two reports; give one", path)
-    if table.spread not in found.vary:
-        raise InputError(f"table: {table.spread!r} is no name in 'vary'", path)
+    for name in filter(None, (table.spread, table.over)):
+        if name not in found.vary:
+            raise InputError(f"table: {name!r} is no name in 'vary'", path)
+    if unknown := [value for value in table.titles if value not in found.vary.get(table.over or "", ())]:
+        raise InputError(f"table: title for {unknown[0]!r}, which is no value that it is over", path)
     if table.baseline not in table.rows:
         raise InputError(f"table: baseline {table.baseline!r} is none of its rows", path)
     for system in table.rows.values():

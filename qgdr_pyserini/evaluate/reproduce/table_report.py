@@ -10,7 +10,7 @@ from typing import Any
 from qgdr_pyserini.evaluate.bootstrap import CONFIDENCE, RESAMPLES
 from qgdr_pyserini.evaluate.report import JSON, MARKDOWN
 from qgdr_pyserini.evaluate.reproduce.reproduction import MEAN, Reproduction
-from qgdr_pyserini.evaluate.reproduce.table_scores import Cell, Table, score_table
+from qgdr_pyserini.evaluate.reproduce.table_scores import Cell, Table, score_tables
 from qgdr_pyserini.evaluate.reproduce.table_settings import TableSettings
 from qgdr_pyserini.evaluate.tables import count, mark_difference, p_text
 from qgdr_pyserini.files import atomic_text
@@ -33,7 +33,7 @@ def write_table_report(reproduction: Reproduction, settings: TableSettings, fold
     list of Path
         The files.
     """
-    tables = score_table(reproduction, settings, folder)
+    tables = score_tables(reproduction, settings, folder)
     with atomic_text(folder / MARKDOWN) as file:
         file.write("\n".join(_markdown(reproduction, settings, tables)) + "\n")
     with atomic_text(folder / JSON) as file:
@@ -42,11 +42,18 @@ def write_table_report(reproduction: Reproduction, settings: TableSettings, fold
     return [folder / MARKDOWN, folder / JSON]
 
 
-def _markdown(reproduction: Reproduction, settings: TableSettings, tables: dict[str, Table]) -> Iterator[str]:
+def _markdown(
+    reproduction: Reproduction, settings: TableSettings, tables: dict[str, dict[str, Table]]
+) -> Iterator[str]:
     yield from (f"# {reproduction.about}", "", _explanation(reproduction, settings), "")
-    for metric, table in tables.items():
-        yield from (f"## {metric}", "", *_scores(table, settings.baseline), "")
-        yield from (f"### Differences from {settings.baseline}", "", *_differences(table), "")
+    for value, metrics in tables.items():
+        level = "##"
+        if settings.over:
+            yield from (f"## {settings.titles.get(value, value)}", "")
+            level = "###"
+        for metric, table in metrics.items():
+            yield from (f"{level} {metric}", "", *_scores(table, settings.baseline), "")
+            yield from (f"{level}# Differences from {settings.baseline}", "", *_differences(table), "")
 
 
 def _explanation(reproduction: Reproduction, settings: TableSettings) -> str:
@@ -58,8 +65,9 @@ def _explanation(reproduction: Reproduction, settings: TableSettings) -> str:
             f"{', '.join(repeats)}); rows without ± were made once. The mean is that{counted}.",
             f"↑ better, ↓ worse than {settings.baseline}: \\* p < 0.05, \\*\\* p < 0.01 by Student's t-test,",
             "two-sided, paired by query, of each query's mean over the runs, Holm-corrected for all systems",
-            "in every language and over all queries under a metric, translations of a question counting as",
-            "one. That tells whether other questions would show a difference; ± how much other seeds would.",
+            f"{'of a table ' if settings.over else ''}in every language and over all queries under a metric,",
+            "translations of a question counting as one. That tells whether other questions would show a",
+            "difference; ± how much other seeds would.",
             f"Brackets are {CONFIDENCE:.0%} bootstrap intervals over questions ({RESAMPLES:,} resamples),",
             "within each language for the mean, which is not tested.",
             "Every figure is computed from the runs in this folder.",
@@ -102,7 +110,10 @@ def _equals(p_value: str) -> str:
     return p_value if p_value.startswith("<") else f"= {p_value}"
 
 
-def _object(reproduction: Reproduction, settings: TableSettings, tables: dict[str, Table]) -> dict[str, Any]:
+def _object(
+    reproduction: Reproduction, settings: TableSettings, tables: dict[str, dict[str, Table]]
+) -> dict[str, Any]:
+    results = {value: _results(metrics) for value, metrics in tables.items()}
     return {
         "format": _FORMAT,
         "spread": {settings.spread: reproduction.vary[settings.spread]},
@@ -110,13 +121,16 @@ def _object(reproduction: Reproduction, settings: TableSettings, tables: dict[st
         "mean_of": reproduction.mean_of,
         "significance": {"test": "Student's t-test, paired by query, two-sided", "correction": "Holm"},
         "intervals": {"method": "percentile bootstrap", "confidence": CONFIDENCE, "resamples": RESAMPLES},
-        "results": {
-            metric: {
-                name: {column: _numbers(cell) for column, cell in cells.items()}
-                for name, cells in table.items()
-            }
-            for metric, table in tables.items()
-        },
+        "results": {settings.over: results} if settings.over else results[""],
+    }
+
+
+def _results(tables: dict[str, Table]) -> dict[str, Any]:
+    return {
+        metric: {
+            name: {column: _numbers(cell) for column, cell in cells.items()} for name, cells in table.items()
+        }
+        for metric, table in tables.items()
     }
 
 

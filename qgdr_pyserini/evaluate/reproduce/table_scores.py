@@ -61,11 +61,13 @@ Table = dict[str, dict[str, Cell]]
 """Cell by language (and `MEAN`) by row."""
 
 
-def score_table(reproduction: Reproduction, settings: TableSettings, folder: Path) -> dict[str, Table]:
-    """Score the kept runs of a table.
+def score_tables(
+    reproduction: Reproduction, settings: TableSettings, folder: Path
+) -> dict[str, dict[str, Table]]:
+    """Score the kept runs of all tables.
 
-    A query's score is its mean over a system's repeats; the tests are paired by query, and under a metric
-    all systems in all languages, and over all queries, are one family for Holm's correction.
+    A query's score is its mean over a system's repeats; the tests are paired by query, and under a metric all
+    systems of a table in all languages, and over all queries, are one family for Holm's correction.
 
     Parameters
     ----------
@@ -77,8 +79,19 @@ def score_table(reproduction: Reproduction, settings: TableSettings, folder: Pat
     Returns
     -------
     dict of str to dict
-        The table of each metric.
+        By what is varied over (the empty string where nothing is), the table of each metric.
     """
+    chosen = choices(f"{{{settings.over or ''}}}", reproduction.vary)
+    return {
+        values.get(settings.over or "", ""): _score_table(reproduction, settings, folder, values)
+        for values in chosen
+    }
+
+
+def _score_table(
+    reproduction: Reproduction, settings: TableSettings, folder: Path, chosen: Mapping[str, str]
+) -> dict[str, Table]:
+    """Score the table of each metric, at a value of what is varied over."""
     qrels = read_qrels(folder / QRELS)
     groups = group_queries(sorted(qrels), {})
     rows = language_rows(groups)
@@ -86,7 +99,7 @@ def score_table(reproduction: Reproduction, settings: TableSettings, folder: Pat
     questions = question_numbers(languages)
     scores = {
         name: np.stack([_scores(reproduction, system, folder, qrels, list(languages)) for system in systems])
-        for name, systems in _systems(reproduction, settings).items()
+        for name, systems in _systems(reproduction, settings, chosen).items()
     }
     stacked = np.stack([repeats.mean(axis=0) for repeats in scores.values()], axis=-1)
     mean_of = reproduction.mean_of or list(groups)
@@ -100,11 +113,13 @@ def score_table(reproduction: Reproduction, settings: TableSettings, folder: Pat
     }
 
 
-def _systems(reproduction: Reproduction, settings: TableSettings) -> dict[str, list[str]]:
+def _systems(
+    reproduction: Reproduction, settings: TableSettings, chosen: Mapping[str, str]
+) -> dict[str, list[str]]:
     """List each row's systems, one for each repeat."""
     repeats = {settings.spread: reproduction.vary[settings.spread]}
     return {
-        name: [fill(template, values) for values in choices(template, repeats)]
+        name: [fill(fill(template, chosen), values) for values in choices(template, repeats)]
         for name, template in settings.rows.items()
     }
 

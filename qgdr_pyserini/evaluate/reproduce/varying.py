@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 
 def names_in(template: str, vary: Mapping[str, Sequence[str]]) -> list[str]:
@@ -31,7 +32,11 @@ def choices(template: str, vary: Mapping[str, Sequence[str]]) -> Iterator[dict[s
         yield dict(zip(names, chosen, strict=True))
 
 
-def expand(commands: Mapping[str, Sequence[str]], vary: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+def expand(
+    commands: Mapping[str, Sequence[str]],
+    vary: Mapping[str, Sequence[str]],
+    options: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+) -> dict[str, list[str]]:
     """Write out the commands of every system.
 
     Parameters
@@ -40,14 +45,23 @@ def expand(commands: Mapping[str, Sequence[str]], vary: Mapping[str, Sequence[st
         By system, whose name may hold names of ``vary``; what these stand for goes into its commands too.
     vary
         Values by name.
+    options
+        By a name of ``vary``, what ``{NAME.options}`` in a command stands for at each of its values.
 
     Examples
     --------
     >>> expand({"bm25": ["a"], "bm25-{k}": ["b {k} {data}"]}, {"k": ["1", "2"]})
     {'bm25': ['a'], 'bm25-1': ['b 1 {data}'], 'bm25-2': ['b 2 {data}']}
+    >>> expand({"bm25-{k}": ["b {k.options}"]}, {"k": ["few", "all"]}, {"k": {"few": "-n 9", "all": ""}})
+    {'bm25-few': ['b -n 9'], 'bm25-all': ['b ']}
     """
+
+    def text(command: str, values: Mapping[str, str]) -> str:
+        given = {f"{name}.options": options[name][value] for name, value in values.items() if name in options}
+        return fill(command, {**values, **given})
+
     return {
-        fill(system, values): [fill(command, values) for command in own]
+        fill(system, values): [text(command, values) for command in own]
         for system, own in commands.items()
         for values in choices(system, vary)
     }

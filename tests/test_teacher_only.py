@@ -149,6 +149,10 @@ def test_held_out_queries_are_about_articles_that_nothing_was_learned_from(recip
         assert len(topics) == 3
         assert topics.items() <= read_topics(tmp_path / "all" / f"topics.{lang}.tsv").items()
     assert "pass --overwrite" in qgdr(*few).stderr
+    german = ["collection", "held-out", recipe, "--data", data, "--output", tmp_path / "german", "--language"]
+    assert qgdr(*german, "de").exit_code == 0
+    assert [file.name for file in (tmp_path / "german").glob("topics.*")] == ["topics.de.tsv"]
+    assert "no query held out is in language 'fi'; there are de, en" in qgdr(*german, "fi").stderr
 
 
 @pytest.mark.parametrize(

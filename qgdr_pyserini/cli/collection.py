@@ -94,11 +94,20 @@ def build(
     help="Of each language at most; 0 takes all.",
 )
 @click.option(
+    "--language", "languages", multiple=True, metavar="LANG", help="Take these languages; once for each."
+)
+@click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a setting; repeatable."
 )
 @click.option("--overwrite", is_flag=True, help="Replace a collection that stands there.")
 def held_out(
-    recipe: str, data: Path, output: str, queries: int, overrides: tuple[str, ...], overwrite: bool
+    recipe: str,
+    data: Path,
+    output: str,
+    queries: int,
+    languages: tuple[str, ...],
+    overrides: tuple[str, ...],
+    overwrite: bool,
 ) -> None:
     """Make a collection of the queries that RECIPE keeps from training.
 
@@ -113,7 +122,10 @@ def held_out(
     from qgdr_pyserini.train.recipe import load_recipe
 
     settings = load_recipe(recipe, overrides)
-    _print(write_held_out(settings, data, output, per_language=queries, overwrite=overwrite))
+    built = write_held_out(
+        settings, data, output, per_language=queries, languages=languages, overwrite=overwrite
+    )
+    _print(built)
 
 
 def _print(built: Collection) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 
-from qgdr_pyserini.collection.collection import Collection
+from qgdr_pyserini.collection.collection import Collection as BuiltCollection
 from qgdr_pyserini.collection.searchable import Question, gather
 from qgdr_pyserini.collection.tevatron import CandidateList
 from qgdr_pyserini.collection.writer import write_collection
@@ -22,8 +23,9 @@ def write_held_out(
     output: str | os.PathLike[str],
     *,
     per_language: int = 0,
+    languages: Collection[str] = (),
     overwrite: bool = False,
-) -> Collection:
+) -> BuiltCollection:
     """Write held-out queries, and all passages of the data to search them in.
 
     Parameters
@@ -36,6 +38,8 @@ def write_held_out(
         The collection's directory.
     per_language
         Queries taken of each language, chosen by a digest of their ids; 0 takes all.
+    languages
+        Of the queries that are taken; all when empty.
     overwrite
         Replace a collection that stands there.
 
@@ -50,6 +54,10 @@ def write_held_out(
     rows = take_per_language(found.held_out, per_language)
     if not rows:
         raise QgdrError(f"{data}: none of its queries is about an article held out; raise holdout")
+    if unknown := [language for language in languages if language not in {row.lang for row in rows}]:
+        there = ", ".join(sorted({row.lang for row in rows}))
+        raise QgdrError(f"{data}: no query held out is in language {unknown[0]!r}; there are {there}")
+    rows = [row for row in rows if not languages or row.lang in languages]
     source = f"the share {recipe.holdout:g} of the articles that recipe {recipe.name} holds out"
     questions = map(_question, rows)
     contents = gather(_NAME, source, "that of the training data", questions, found.pool())

@@ -15,13 +15,18 @@ from qgdr_pyserini.collection.tevatron import Candidate, CandidateList, read_can
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.dual_encoder_teacher import DualEncoderTeacher
+from qgdr_pyserini.model.loading import ModelSource
 from qgdr_pyserini.model.scorers import load_scorer
 from qgdr_pyserini.model.teacher import Query, Teacher
 from qgdr_pyserini.train.combination import combine, fit, quality
 from qgdr_pyserini.train.combination_settings import CombinationSettings
 from qgdr_pyserini.train.conditional_logit import fit_weights
 from qgdr_pyserini.train.known_scores import read_scores, write_scores
+from qgdr_pyserini.train.scoring_stage import LoadedWhenAsked
+from qgdr_pyserini.train.stages import Done
 from qgdr_pyserini.train.steps import score_rows
+from qgdr_pyserini.train.teacher_recipe import TeacherRecipe
+from qgdr_pyserini.train.teacher_stages import TeacherAt
 
 PASSAGES = [Passage(f"p{i}", f"River {i}", f"it is {i * 100} km long") for i in range(8)]
 
@@ -157,6 +162,17 @@ def test_scores_that_are_known_are_not_computed_again(tmp_path):
         (tmp_path / "bad.tsv").write_text(line)
         with pytest.raises(InputError, match=problem):
             read_scores(tmp_path / "bad.tsv")
+
+
+def test_a_teacher_that_need_not_be_asked_is_not_loaded(tmp_path):
+    settings = TeacherRecipe(kind="query-generator", source=ModelSource(checkpoint=str(tmp_path)))
+    teacher = LoadedWhenAsked(TeacherAt(settings.source, Done("student", tmp_path, "", {})), settings)
+    bare = rows(np.zeros((2, 3)))
+    known = {(row.query_id, item.passage.docid): 0.5 for row in bare for item in row.candidates}
+    scored = score_rows(bare, teacher, known=known)
+    assert {item.score for row in scored for item in row.candidates} == {0.5}
+    with pytest.raises(QgdrError):
+        score_rows(bare, teacher)
 
 
 def test_a_dual_encoder_scores_by_inner_products(tiny_encoder):

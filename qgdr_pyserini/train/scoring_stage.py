@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.collection.tevatron import CandidateList
 from qgdr_pyserini.model.dual_encoder_teacher import DualEncoderTeacher
+from qgdr_pyserini.model.teacher import Pair, Query, Scores, Teacher
 from qgdr_pyserini.train.known_scores import KnownScores, read_scores, write_scores
 from qgdr_pyserini.train.measuring import reranking_accuracy
 from qgdr_pyserini.train.mining import retrieve
@@ -18,12 +20,32 @@ from qgdr_pyserini.train.stage_context import StageContext, load_student
 from qgdr_pyserini.train.stage_rows import CHECKED, read_rows, write_rows
 from qgdr_pyserini.train.stages import Done
 from qgdr_pyserini.train.steps import score_rows
+from qgdr_pyserini.train.teacher_recipe import TeacherRecipe
 from qgdr_pyserini.train.teacher_stages import TeacherAt, load_for_scoring, scoring_values
 from qgdr_pyserini.train.training import computing_in, processes
 from qgdr_pyserini.train.training_data import digest_files
 
 SCORES = "scores.tsv.gz"
 """File of a stage that scores: its scores without the texts."""
+
+
+class LoadedWhenAsked(Teacher):
+    """A recipe's teacher, loaded when it is first asked: gigabytes stay on disk where all scores are known.
+
+    Parameters
+    ----------
+    teacher, settings
+        As for `load_for_scoring`.
+    """
+
+    def __init__(self, teacher: TeacherAt, settings: TeacherRecipe) -> None:
+        self._load = functools.cache(lambda: load_for_scoring(teacher, settings))
+
+    def score_pairs(
+        self, queries: Sequence[Query], passages: Sequence[Passage], pairs: Sequence[Pair]
+    ) -> Scores:
+        """Score some pairs; see `Teacher.score_pairs`."""
+        return self._load().score_pairs(queries, passages, pairs)
 
 
 class Scorer:
@@ -89,7 +111,7 @@ class Scorer:
 
         def work(folder: Path) -> dict[str, Any]:
             rows = reading.together(read_rows(candidates))
-            model = load_for_scoring(teacher, settings)
+            model = LoadedWhenAsked(teacher, settings)
             known = {**self._known, **(reading.known(rows, read_rows(scored)) if scored else {})}
 
             def score(_: int, part: Sequence[CandidateList]) -> list[CandidateList]:
@@ -116,7 +138,7 @@ class Scorer:
         own = DualEncoderTeacher(encoder, precision=settings.precision)
         scored = {"student": score_rows(mined, own, reading)}
         if self._teacher is not None and recipe.teacher is not None:
-            model = load_for_scoring(self._teacher, recipe.teacher)
+            model = LoadedWhenAsked(self._teacher, recipe.teacher)
             scored["teacher"] = score_rows(mined, model, reading, self._known)
         return scored
 

@@ -230,6 +230,41 @@ def test_a_pipeline_anchors_its_student(tiny_encoder, data, tmp_path):  # noqa: 
         assert [c.score for c in row.candidates] == [c.score for c in source.candidates]
 
 
+def test_a_teacher_with_few_labels_and_the_student_learn_from_one_encoding(tiny_encoder, data, tmp_path):  # noqa: F811
+    """Queries whose labels are hidden are distilled, too, though the teacher did not learn from them."""
+    kind = "cross-encoder"
+    base = BASE.format(student=tiny_encoder, kind=kind, configuration=KINDS[kind])
+    (tmp_path / "recipe.toml").write_text(base + "[distillation.anchor]\npassages = 2\n")
+    command = ["train", str(tmp_path / "recipe.toml"), "--data", str(data), "--set", "data.labels=0.25"]
+    done = CliRunner().invoke(main, [*command, "--output", str(tmp_path / "run")])
+    assert done.exit_code == 0, done.output
+    order = [line.split(":")[0] for line in done.output.splitlines() if line.endswith("begun")]
+    assert order[:3] == ["student", "1-encode", "0-mine"]
+    assert order.count("1-encode") == 1
+    labelled, distilled = (
+        list(read_candidates(tmp_path / "run" / stage / "mined.jsonl.gz")) for stage in ("0-mine", "1-mine")
+    )
+    assert {row.query_id for row in distilled if row.positives} == {row.query_id for row in labelled}
+    assert len(distilled) == 4 * len(labelled)
+    plan = CliRunner().invoke(main, [*command, "--dry-run"]).output
+    assert plan.index("1-encode") < plan.index("0-mine") < plan.index("1-mine")
+    assert "those of 0-mine" not in plan
+    assert "plus encoding" not in plan
+
+
+def test_negatives_are_searched_with_english_where_the_recipe_says_so(tiny_encoder, data, tmp_path):  # noqa: F811
+    base = BASE.format(student=tiny_encoder, kind="x", configuration="x").split("[teacher]")[0]
+    base += "[distillation]\nsteps = 2\nbatch_size = 4\ncandidates = 3\nkd = 0.0\nalpha = 0.0\nbeta = 1.0\n"
+    (tmp_path / "recipe.toml").write_text(base)
+    command = ["train", str(tmp_path / "recipe.toml"), "--data", str(data), "--set", "negatives.english=true"]
+    done = CliRunner().invoke(main, [*command, "--output", str(tmp_path / "run")])
+    assert done.exit_code == 0, done.output
+    mined = {row.query_id: row for row in read_candidates(tmp_path / "run" / "1-mine" / "mined.jsonl.gz")}
+    for name, row in mined.items():
+        twin = mined[name[:-2] + ("en" if row.lang == "de" else "de")]
+        assert [c.passage.docid for c in row.candidates] == [c.passage.docid for c in twin.candidates]
+
+
 def test_the_card_says_who_taught_what(tiny_encoder, data, tmp_path):  # noqa: F811
     teacher = hub_layouts.causal(tmp_path / "qwen2")
     (tmp_path / "recipe.toml").write_text(warmed(tiny_encoder, teacher))

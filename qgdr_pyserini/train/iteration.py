@@ -27,7 +27,9 @@ class Iteration:
     def __init__(self, context: StageContext, bm25_scorer: LexicalScorer | None = None) -> None:
         self._context, self._bm25_scorer = context, bm25_scorer
 
-    def run(self, student: Done, teacher: TeacherAt | None, mined: Done | None) -> Done:
+    def run(
+        self, student: Done, teacher: TeacherAt | None, mined: Done | None, encoded: Done | None = None
+    ) -> Done:
         """Go through the iteration that ``distillation`` describes.
 
         Parameters
@@ -38,6 +40,8 @@ class Iteration:
             None where the recipe has none.
         mined
             What this student has mined for all queries already; None if it has to mine.
+        encoded
+            Its vectors of all passages, if they are there already.
 
         Returns
         -------
@@ -49,7 +53,8 @@ class Iteration:
         miner, trainer = Miner(self._context), StudentTrainer(self._context, settings)
         # With one candidate there is nothing to mine.
         alone = settings.candidates == 1
-        encoded = miner.encode(student) if settings.anchor else None
+        if settings.anchor and encoded is None:
+            encoded = miner.encode(student)
         rows = miner.take(mined) if mined else miner.mine(student, given=alone, encoded=encoded)
         generated = None
         if teacher is not None or recipe.combination is not None:

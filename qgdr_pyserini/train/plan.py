@@ -90,8 +90,11 @@ class _Plan:
         """Go through the stages in their order."""
         recipe = self._recipe
         yield from self._start()
+        if recipe.encodes_once:
+            yield self._encode("1-encode")
         if recipe.mines_first:
-            yield self._mine("0-mine", recipe.negatives.first if recipe.needs_negatives_first else "given")
+            how = recipe.negatives.first if recipe.needs_negatives_first else "given"
+            yield self._mine("0-mine", how, encoded=recipe.encodes_once)
         if recipe.warmup:
             yield self._train_student("0-warmup", recipe.warmup)
         if recipe.teacher:
@@ -144,8 +147,8 @@ class _Plan:
         recipe = self._recipe
         settings = recipe.distillation
         assert settings is not None
-        if settings.anchor:
-            yield Line(f"{prefix}encode", "the student's vectors of all passages")
+        if settings.anchor and not (prefix == "1-" and recipe.encodes_once):
+            yield self._encode(f"{prefix}encode")
         if prefix == "1-" and recipe.mines_once:
             yield Line(f"{prefix}mine", "those of 0-mine")
         else:
@@ -188,6 +191,9 @@ class _Plan:
         yield Line(f"{prefix}combine", f"their sum; the student {passages}")
         if self._recipe.aligns:
             yield Line(f"{prefix}combine-generated", "the same")
+
+    def _encode(self, stage: str) -> Line:
+        return Line(stage, "the student's vectors of all passages")
 
     def _mine(self, stage: str, how: str, *, encoded: bool = False) -> Line:
         recipe = self._recipe

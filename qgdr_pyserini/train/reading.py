@@ -26,11 +26,13 @@ class Reading:
         Of the run; the twins are looked for when first needed.
     teacher
         None where the recipe has none.
+    english
+        Whether English twins are searched with, whatever the teacher reads.
     """
 
-    def __init__(self, data: TrainingData, teacher: TeacherRecipe | None) -> None:
+    def __init__(self, data: TrainingData, teacher: TeacherRecipe | None, english: bool = False) -> None:
         self._data = data
-        self.english = teacher is not None and teacher.reads == "english"
+        self.english = english or (teacher is not None and teacher.reads == "english")
         self._files = [Path(teacher.translations)] if teacher and teacher.translations else []
 
     def __call__(self, row: CandidateList) -> Query:

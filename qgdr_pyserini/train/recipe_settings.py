@@ -109,6 +109,9 @@ class MiningSettings(NegativeSettings):
     first
         For the warm-up and the teacher: ``given`` in the data, ``bm25``, or the ``student``. The
         iterations search with the student of the one before.
+    english
+        Search with a question's English twin where there is one, as is done in any case for a teacher that
+        reads English.
     precision
         Of the student while it searches or is measured; ``bf16`` is mixed precision, ``auto`` that
         where it is faster.
@@ -117,6 +120,7 @@ class MiningSettings(NegativeSettings):
     """
 
     first: Literal["given", "bm25", "student"] = "student"
+    english: bool = False
     precision: Precision = "fp32"
     checked_queries: int = Field(default=400, ge=1)
 
@@ -188,9 +192,20 @@ class Recipe(Settings):
     @property
     def mines_once(self) -> bool:
         """Whether those negatives are also the first iteration's: its student has mined them."""
-        first = self.mines_first and self.warmup is None and self.negatives.first == "student"
         # Questions without a passage are not among those mined first.
-        return first and not self.data.unlabelled_per_language
+        labelled = self.data.labels == 1.0 and not self.data.unlabelled_per_language
+        return labelled and self._student_mines_first
+
+    @property
+    def encodes_once(self) -> bool:
+        """Whether the first negatives are mined with the vectors that the first iteration anchors to."""
+        anchored = self.distillation is not None and self.distillation.anchor is not None
+        return anchored and self._student_mines_first
+
+    @property
+    def _student_mines_first(self) -> bool:
+        """Whether the first negatives are mined by the student that the first iteration begins with."""
+        return self.mines_first and self.warmup is None and self.negatives.first == "student"
 
     @property
     def adds_bm25(self) -> bool:

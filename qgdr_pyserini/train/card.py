@@ -172,6 +172,8 @@ def _summary(record: dict[str, Any]) -> str:
         parts.append(f"held-out positive put first among {record['candidates']}: {accuracy}")
     if "weights" in record:
         parts.append(f"weights: {', '.join(f'{k} {v:.4g}' for k, v in record['weights'].items())}")
+    if "share" in record:
+        parts.append(f"{record['share']:g} of {record['after']}'s weights, the rest of those before it")
     if "checkpoint" in record:
         parts.append(f"`{known_as(record['checkpoint'])}`")
     return "; ".join(parts)

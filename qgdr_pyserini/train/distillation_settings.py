@@ -44,6 +44,9 @@ class DistillationSettings(TrainingSettings):
     freeze_vectors, freeze_layers
         Leave the student's subword vectors, and so many of its lowest layers, as they are; see
         `qgdr_pyserini.train.freezing`.
+    interpolation
+        Of the student before and the trained one, so much of the latter's weights is in their mean, which is
+        what goes on; see `qgdr_pyserini.train.interpolation`. With 1 it is the trained student.
     candidates
         Passages for each query, its positive among them. With 1, nothing is mined: the other queries'
         passages are the negatives, which is for the contrastive loss alone.
@@ -74,6 +77,7 @@ class DistillationSettings(TrainingSettings):
 
     freeze_vectors: bool = False
     freeze_layers: int = Field(default=0, ge=0)
+    interpolation: float = Field(default=1.0, gt=0, le=1)
     candidates: int = Field(default=16, ge=1)
     article_block: int = Field(default=1, ge=1)
     code_switched: float = Field(default=0.0, ge=0, le=1)

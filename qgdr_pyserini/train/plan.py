@@ -96,7 +96,7 @@ class _Plan:
             how = recipe.negatives.first if recipe.needs_negatives_first else "given"
             yield self._mine("0-mine", how, encoded=recipe.encodes_once)
         if recipe.warmup:
-            yield self._train_student("0-warmup", recipe.warmup)
+            yield from self._train_student("0-", "warmup", recipe.warmup)
         if recipe.teacher:
             yield from self._train_teacher(recipe.teacher)
         for number in range(1, recipe.iterations + 1) if recipe.distillation else ():
@@ -164,7 +164,7 @@ class _Plan:
             yield from self._align(prefix)
         if recipe.combination:
             yield from self._combine(prefix, recipe.combination)
-        yield self._train_student(f"{prefix}distil", settings)
+        yield from self._train_student(prefix, "distil", settings)
 
     def _align(self, prefix: str) -> Iterator[Line]:
         settings = self._recipe.generation
@@ -204,7 +204,7 @@ class _Plan:
         encodes = how == "student" and not encoded
         return Line(stage, f"{what}; plus encoding the corpus" if encodes else what, flops)
 
-    def _train_student(self, stage: str, settings: DistillationSettings) -> Line:
+    def _train_student(self, prefix: str, name: str, settings: DistillationSettings) -> Iterator[Line]:
         anchor, replay = settings.anchor, settings.replay
         questions = settings.batch_size * (2 if settings.alpha else 1)
         passages = anchor.passages if anchor else settings.batch_size * settings.candidates
@@ -216,7 +216,10 @@ class _Plan:
         weights = f"λ={settings.kd:g} α={settings.alpha:g} β={settings.beta:g}"
         standing = f"; passages stand still but {anchor.passages}" if anchor else ""
         what = f"{_steps(settings)} of {settings.candidates} candidates, {weights}{standing}"
-        return _training(stage, what, self._student, settings, tokens, 0)
+        yield _training(f"{prefix}{name}", what, self._student, settings, tokens, 0)
+        if settings.interpolation < 1:
+            what = f"{settings.interpolation:g} of its weights, the rest of those before"
+            yield Line(f"{prefix}interpolate", what)
 
     def _train_teacher(self, teacher: TeacherRecipe) -> Iterator[Line]:
         query = min(_QUERY, teacher.generator.query_max_length)

@@ -1,4 +1,4 @@
-"""The stages that train the student: ``0-warmup`` and ``N-distil``."""
+"""The stages that make a student: ``0-warmup`` and ``N-distil``, and ``N-interpolate`` after either."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from qgdr_pyserini.train.code_switching import CodeSwitcher
 from qgdr_pyserini.train.distillation_data import Replay, Switch
 from qgdr_pyserini.train.distillation_settings import DistillationSettings
 from qgdr_pyserini.train.distillation_stage import distil
+from qgdr_pyserini.train.interpolation import interpolate
 from qgdr_pyserini.train.measuring import CUTOFF, recall_by_language
 from qgdr_pyserini.train.mining_stage import known_vectors
 from qgdr_pyserini.train.negatives import drop_likely_positives
@@ -88,12 +89,25 @@ class StudentTrainer:
             return {"log": log, **counts, **self._measured(encoder)}
 
         builds_on = [student, rows, *([generated] if generated else [])]
-        return context.run(name, self._values, builds_on, work)
+        trained = context.run(name, self._values, builds_on, work)
+        return trained if settings.interpolation == 1.0 else self._interpolated(student, trained)
+
+    def _interpolated(self, before: Done, trained: Done) -> Done:
+        """Go back a part of the way from the trained student's weights."""
+        share = self._settings.interpolation
+
+        def work(folder: Path) -> dict[str, Any]:
+            encoder = DualEncoder.from_pretrained(trained.model)
+            interpolate(DualEncoder.from_pretrained(before.model), encoder, share)
+            save_model(encoder, folder)
+            return {"share": share, "before": before.name, "after": trained.name, **self._measured(encoder)}
+
+        return self._context.run("interpolate", {"share": share}, [before, trained], work)
 
     @property
     def _values(self) -> dict[str, Any]:
         settings, recipe = self._settings, self._context.recipe
-        values = {"seed": recipe.seed, **settings.model_dump()}
+        values = {"seed": recipe.seed, **settings.model_dump(exclude={"interpolation"})}
         values |= {"margin": recipe.negatives.margin} if settings.kd else {}
         if (settings.replay or settings.code_switched) and recipe.pairs:
             values["pairs"] = recipe.pairs.model_dump()

@@ -252,6 +252,33 @@ def test_a_teacher_with_few_labels_and_the_student_learn_from_one_encoding(tiny_
     assert "plus encoding" not in plan
 
 
+def test_a_student_goes_back_a_part_of_the_way(tiny_encoder, data, tmp_path):  # noqa: F811
+    base = BASE.format(student=tiny_encoder, kind="x", configuration="x").split("[teacher]")[0]
+    base += "[distillation]\nsteps = 4\nbatch_size = 4\ncandidates = 3\nkd = 0.0\nalpha = 0.0\nbeta = 1.0\n"
+    (tmp_path / "recipe.toml").write_text(base + "learning_rate = 1e-2\n")
+    command = ["train", str(tmp_path / "recipe.toml"), "--data", str(data)]
+    whole, part = tmp_path / "whole", tmp_path / "part"
+    assert CliRunner().invoke(main, [*command, "--output", str(whole)]).exit_code == 0
+    more = ["--set", "distillation.interpolation=0.75", "--reuse", str(whole), "--output", str(part)]
+    done = CliRunner().invoke(main, [*command, *more])
+    # Nothing is trained again for another share.
+    assert f"1-distil: taken from {whole}" in done.output
+    before, after, between = (
+        DualEncoder.from_pretrained(folder).state_dict()
+        for folder in (part / "student" / "model", part / "1-distil" / "model", part / "encoder")
+    )
+    moved = {name for name, weight in before.items() if not torch.equal(weight, after[name])}
+    assert moved
+    for name in moved:
+        torch.testing.assert_close(between[name], 0.25 * before[name] + 0.75 * after[name])
+    assert (
+        "| 1-interpolate | 0.75 of 1-distil's weights, the rest of those before it |"
+        in (part / "encoder" / "README.md").read_text()
+    )
+    plan = CliRunner().invoke(main, [*command, "--dry-run", *more[:2]]).output
+    assert "0.75 of its weights, the rest of those before" in plan
+
+
 def test_negatives_are_searched_with_english_where_the_recipe_says_so(tiny_encoder, data, tmp_path):  # noqa: F811
     base = BASE.format(student=tiny_encoder, kind="x", configuration="x").split("[teacher]")[0]
     base += "[distillation]\nsteps = 2\nbatch_size = 4\ncandidates = 3\nkd = 0.0\nalpha = 0.0\nbeta = 1.0\n"

@@ -267,6 +267,7 @@ def test_places_with_spaces_reach_commands_whole(tmp_path: Path) -> None:
                 },
                 "reproduce.toml",
             ),
+            "comparison",
             None,
             work,
             tmp_path / "kept",

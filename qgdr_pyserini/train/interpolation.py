@@ -30,10 +30,10 @@ def interpolate(before: DualEncoder, after: DualEncoder, share: float) -> None:
     --------
     >>> from qgdr_pyserini.model.registry import find_encoder
     >>> before, after = (DualEncoder.from_pretrained(find_encoder("qgdr")) for _ in range(2))
-    >>> vectors = after.model.get_input_embeddings().weight
-    >>> _ = vectors.data.add_(4.0)
+    >>> old, new = (encoder.model.get_input_embeddings().weight for encoder in (before, after))
+    >>> _ = new.data.add_(4.0)
     >>> interpolate(before, after, 0.75)
-    >>> bool(torch.allclose(vectors - before.model.get_input_embeddings().weight, torch.tensor(3.0), atol=1e-5))
+    >>> bool(torch.allclose(new - old, torch.tensor(3.0), atol=1e-5))
     True
     """
     old = before.state_dict()

@@ -235,16 +235,18 @@ def test_recipes_extend_each_other_but_not_in_a_ring(tmp_path):
 
 
 def test_the_comparison_differs_in_the_lines_that_matter():
-    base, generator, alignment, cross = (
+    base, generator, total, alignment, cross = (
         load_recipe(f"qgdr-{name}").model_dump()
-        for name in ("contrastive", "generator", "alignment", "cross-encoder")
+        for name in ("contrastive", "generator", "sum", "alignment", "cross-encoder")
     )
-    for other in (generator, alignment, cross):
+    for other in (generator, total, alignment, cross):
         same = {"data", "student", "pairs", "negatives", "seed", "holdout", "iterations", "warmup"}
         assert {key: other[key] for key in same} == {key: base[key] for key in same}
-        for key in ("steps", "batch_size", "candidates", "learning_rate", "beta", "replay"):
+        for key in ("steps", "batch_size", "candidates", "learning_rate", "beta", "anchor"):
             assert other["distillation"][key] == base["distillation"][key]
-    assert alignment["teacher"] == generator["teacher"]
+    assert alignment["teacher"] == total["teacher"] == generator["teacher"]
+    assert alignment["combination"] == total["combination"]
+    assert cross["teacher"]["reads"] == generator["teacher"]["reads"]
 
 
 @pytest.mark.parametrize(
@@ -252,7 +254,7 @@ def test_the_comparison_differs_in_the_lines_that_matter():
     [
         ("qgdr-bag", "distillation.steps=5", "distillation with 'kd' or 'alpha' above 0 needs 'teacher'"),
         ("qgdr-cross-encoder", "distillation.alpha=1.0", "'alpha' above 0 needs a teacher of kind"),
-        ("qgdr-alignment", "generation.languages=[]", "'alpha' above 0 needs 'generation.languages'"),
+        ("qgdr-xor-tydi", "generation.languages=[]", "'alpha' above 0 needs 'generation.languages'"),
         ("qgdr-xor-tydi", "warmup.kd=1.0", "warmup has no teacher yet"),
         ("qgdr-xor-tydi", "student.checkpoint=", "a student without .checkpoint. and .english. needs"),
         ("qgdr-cross-encoder", "teacher.generation.steps=3", "teacher: a cross-encoder writes no text"),

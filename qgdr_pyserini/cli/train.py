@@ -48,7 +48,7 @@ def train(
     Example:
       qgdr train qgdr --data data/train --output work/qgdr
       qgdr train qgdr --data data/train --output work/try --set distillation.steps=50
-      qgdr train qgdr-generator --data data/train --output work/generator --teacher-only
+      qgdr train qgdr-cross-encoder --data data/train --output work/cross-encoder --teacher-only
       qgdr train qgdr-xor-tydi --dry-run
     """
     from qgdr_pyserini.train.recipe import load_recipe

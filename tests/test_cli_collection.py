@@ -54,7 +54,7 @@ def test_the_manifest_fits_the_sample(sample):
 
 def test_every_builder_is_in_the_help():
     text = qgdr("collection", "build", "--help").stdout
-    assert all(f"  {name} " in text for name in BUILDERS)
+    assert all(f"  {name} " in text.replace(":NAME", " ") for name in BUILDERS)
     assert all(builder.about for builder in BUILDERS.values())
 
 

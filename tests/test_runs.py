@@ -2,6 +2,7 @@
 
 import gzip
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,7 +36,7 @@ def test_every_run_is_read_back_in_rank_order(tmp_path_factory, hits):
     run = read_run(path)
     assert run == {q: {d: float(score) for d, score in found.items()} for q, found in hits.items()}
     for found in run.values():
-        order = [(score, docid) for docid, score in found.items()]
+        order = [(np.float32(score), docid) for docid, score in found.items()]
         assert order == sorted(order, reverse=True)
 
 
@@ -47,9 +48,20 @@ def test_all_judgements_are_read_back(tmp_path_factory, grades):
     assert read_qrels(path) == grades
 
 
+def test_whole_numbers_written_as_floats_are_grades(write):
+    path = write("qrels.txt", "q 0 a 1.0\nq 0 b 2.\nq 0 c -1.00\nq 0 d 3\n")
+    assert read_qrels(path) == {"q": {"a": 1, "b": 2, "c": -1, "d": 3}}
+
+
 def test_ties_fall_to_the_later_docid_whatever_the_order_and_the_rank_column(write):
     path = write("run.txt", "q Q0 d1 1 2.0 t\nq Q0 d3 2 2.0 t\n\nq Q0 d2 3 2.0 t\nq Q0 d0 4 9 t\n")
     assert list(read_run(path)["q"]) == ["d0", "d3", "d2", "d1"]
+
+
+def test_scores_are_compared_in_32_bits_as_trec_eval_does(write):
+    path = write("run.txt", "q Q0 d1 1 12.345678901 t\nq Q0 d2 2 12.345678900 t\nq Q0 d3 3 1e39 t\n")
+    assert read_run(path)["q"] == {"d3": 1e39, "d2": 12.3456789, "d1": 12.345678901}
+    assert list(read_run(path)["q"]) == ["d3", "d2", "d1"]
 
 
 def test_a_no_break_space_is_part_of_a_docid(write):
@@ -79,7 +91,7 @@ def test_a_bad_line_of_a_run_is_named(write, line, problem):
     ("line", "problem"),
     [
         ("q d 1", "needs 4 columns 'qid 0 docid grade', has 3"),
-        ("q 0 d 1.0", "grade '1.0' is not a whole number"),
+        ("q 0 d 1.5", "grade '1.5' is not a whole number"),
         ("q 0 d 1000", "grade '1000'"),
         ("q 0 d ١", "grade '١'"),
         ("q 0 e 1", "'e' is judged twice for query 'q'"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,23 @@ def collection() -> None:
     "--language", "languages", multiple=True, metavar="LANG", help="Take these languages; once for each."
 )
 @click.option("--split", metavar="SPLIT", help="Part of the set.  [default: the one to measure on]")
+@click.option(
+    "--query-field",
+    "query_fields",
+    multiple=True,
+    metavar="FIELD",
+    help="What questions are made of, of ir_datasets and trec: title, or title,description; once for each "
+    "topics file.  [default: what the set counts as their text]",
+)
+@click.option(
+    "--doc-fields",
+    metavar="FIELD,FIELD",
+    help="What passages are made of, of ir_datasets.  [default: what the set counts as their text]",
+)
+@click.option("--topics", multiple=True, metavar="LANG=FILE", help="Topics of trec; once for each language.")
+@click.option("--qrels", metavar="FILE", help="Judgements of trec.")
+@click.option("--encoding", metavar="NAME", help="Of the files of trec.  [default: utf-8]")
+@click.option("--accept-licence", is_flag=True, help="You have read and accept the terms of use of the set.")
 @click.option("--overwrite", is_flag=True, help="Replace a collection that stands there.")
 def build(
     name: str,
@@ -42,6 +60,12 @@ def build(
     corpus: str | None,
     languages: tuple[str, ...],
     split: str | None,
+    query_fields: tuple[str, ...],
+    doc_fields: str | None,
+    topics: tuple[str, ...],
+    qrels: str | None,
+    encoding: str | None,
+    accept_licence: bool,
     overwrite: bool,
 ) -> None:
     """Build the collection NAME.
@@ -59,18 +83,37 @@ def build(
       miracl    the same; DIR holds miracl-v1.0-LANG/ and miracl-corpus-v1.0-LANG/
       beir      any DIR with corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv, or hub:NAME
       tevatron  any DIR with SPLIT.jsonl and corpus.jsonl, or hub:NAME
+      trec      documents, topics and judgements in TREC's formats, by --corpus, --topics, --qrels
+      ir_datasets:NAME
+                any set of the library ir_datasets with documents, queries and qrels, which
+                fetches it; what only its owner gives is named (https://ir-datasets.com)
 
     \b
     Example:
       qgdr collection build xquad --source data --output collections/xquad
       qgdr collection build xor-tydi --source hub --corpus hub --output collections/xor
       qgdr collection build miracl --language sw --source hub --output collections/sw
+      qgdr collection build ir_datasets:hc4/zh/test --query-field title,description \\
+        --query-field mt_title,mt_description --output collections/hc4-zh
+      qgdr collection build trec --corpus TIPSTER/ --topics en=topics.51-100 --qrels qrels.51-100 \\
+        --output collections/trec1
     """
     from qgdr_pyserini.collection.builders import build_collection
     from qgdr_pyserini.collection.request import BuildRequest
 
     request = BuildRequest(
-        source=source, output=output, corpus=corpus, languages=languages, split=split, overwrite=overwrite
+        source=source,
+        output=output,
+        corpus=corpus,
+        languages=languages,
+        split=split,
+        query_fields=query_fields,
+        doc_fields=doc_fields,
+        topics=topics,
+        qrels=qrels,
+        encoding=encoding,
+        accept_licence=accept_licence,
+        overwrite=overwrite,
     )
     _print(build_collection(name, request))
 
@@ -135,4 +178,14 @@ def _print(built: Collection) -> None:
         click.echo(f"  {built.topics[language]}: {questions:,} questions")
     if not counts["passages"]:
         click.echo("no passages: search another corpus, or build it again with --corpus PATH")
+    for line in (*_absent(counts.get("absent")), *built.manifest.get("remarks", ())):
+        click.echo(f"note: {line}")
     click.echo(f"wrote {built.directory}")
+
+
+def _absent(counts: dict[str, int] | None) -> Iterator[str]:
+    if counts:
+        yield (
+            f"{counts['passages']:,} judged passages are not in the corpus: {counts['qrels']:,} judgements "
+            f"({counts['relevant']:,} relevant) of {counts['questions']:,} questions, which no run can find."
+        )

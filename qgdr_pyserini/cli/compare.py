@@ -33,8 +33,9 @@ import click
     "metrics",
     multiple=True,
     metavar="M",
-    help="A ranx metric, such as recall@100, map, rbp.95; or, with --answers, r@2kt, answer-recall@20; once "
-    "for each.  [default: recall@10, ndcg@10, mrr@10; r@2kt, r@5kt, answer-recall@20]",
+    help="A ranx metric, such as recall@100, map, rbp.95; judged@10; or, with --answers, r@2kt, "
+    "answer-recall@20; once for each.  [default: recall@10, ndcg@10, mrr@10, where grades are above 1 "
+    "ndcg@20, map, recall@100, recall@1000, rbp.8, judged@20; r@2kt, r@5kt, answer-recall@20]",
 )
 @click.option(
     "--topics",
@@ -78,6 +79,9 @@ def compare(
     Student's and Fisher's paired tests, corrected after Holm; over all languages, queries whose ids differ
     by the language alone count as one question. With --topics and --corpus, report.html shows the queries
     that gained and lost most, and what both systems found.
+
+    Where two systems' first hits were judged to shares that differ by more than 0.1, a warning says so:
+    what nobody judged counts as not relevant.
 
     \b
     Example:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 from collections.abc import Callable
 from typing import NamedTuple
 
 from qgdr_pyserini.collection.collection import Collection
 from qgdr_pyserini.collection.folders import build_beir, build_tevatron
+from qgdr_pyserini.collection.ir_library import PREFIX
+from qgdr_pyserini.collection.ir_set import build_ir_dataset
 from qgdr_pyserini.collection.mkqa import build_mkqa
 from qgdr_pyserini.collection.monolingual import build_miracl, build_mr_tydi
 from qgdr_pyserini.collection.request import BuildRequest
 from qgdr_pyserini.collection.sample_collection import build_sample
+from qgdr_pyserini.collection.trec_set import build_trec
 from qgdr_pyserini.collection.xor_tydi import build_xor_tydi
 from qgdr_pyserini.collection.xquad import build_xquad
 from qgdr_pyserini.errors import QgdrError
@@ -60,9 +64,29 @@ BUILDERS: dict[str, Builder] = {
     "tevatron": Builder(
         build_tevatron, "a folder in Tevatron's layout", frozenset(("corpus", "languages", "split"))
     ),
+    "trec": Builder(
+        build_trec,
+        "documents, topics and judgements in TREC's formats",
+        frozenset(("corpus", "topics", "qrels", "query_fields", "encoding")),
+    ),
+    "ir_datasets": Builder(
+        build_ir_dataset,
+        "any set of the library ir_datasets, ir_datasets:NAME",
+        frozenset(("languages", "query_fields", "doc_fields", "accept_licence")),
+    ),
 }
 
-_OPTIONS = {"corpus": "--corpus", "languages": "--language", "split": "--split"}
+_OPTIONS = {
+    "corpus": "--corpus",
+    "languages": "--language",
+    "split": "--split",
+    "query_fields": "--query-field",
+    "doc_fields": "--doc-fields",
+    "topics": "--topics",
+    "qrels": "--qrels",
+    "encoding": "--encoding",
+    "accept_licence": "--accept-licence",
+}
 
 
 def build_collection(name: str, request: BuildRequest) -> Collection:
@@ -73,6 +97,8 @@ def build_collection(name: str, request: BuildRequest) -> Collection:
     QgdrError
         If there is none of that name, it has no use for an option, or building it fails.
     """
+    if name.startswith(PREFIX):
+        request = dataclasses.replace(request, dataset=name.removeprefix(PREFIX))
     builder = find_builder(name)
     for field, option in _OPTIONS.items():
         if getattr(request, field) and field not in builder.options:
@@ -81,15 +107,16 @@ def build_collection(name: str, request: BuildRequest) -> Collection:
 
 
 def find_builder(name: str) -> Builder:
-    """Look up how the collection ``name`` is built.
+    """Look up how the collection ``name``, or ``ir_datasets:NAME``, is built.
 
     Raises
     ------
     QgdrError
         If there is none of that name; says which there are.
     """
-    if name in BUILDERS:
-        return BUILDERS[name]
+    kind = PREFIX[:-1] if name.startswith(PREFIX) else name
+    if kind in BUILDERS:
+        return BUILDERS[kind]
     nearest = difflib.get_close_matches(name, BUILDERS, n=1)
     hint = f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(BUILDERS)}"
     raise QgdrError(f"unknown collection {name!r}; {hint}")

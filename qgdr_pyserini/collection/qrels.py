@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.collection.trec_columns import read_columns
+from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.files import atomic_text
+
+Qrels = dict[str, dict[str, int]]
+"""Grade by docid by qid."""
+
+_GRADE = re.compile(r"(-?[0-9]{1,3})(\.0*)?")
 
 
 class Judgement(NamedTuple):
@@ -16,6 +23,41 @@ class Judgement(NamedTuple):
     qid: str
     docid: str
     relevance: int = 1
+
+
+def read_qrels(path: str | os.PathLike[str]) -> Qrels:
+    """Read relevance judgements, ``qid 0 docid grade`` a line.
+
+    Parameters
+    ----------
+    path
+        The file, gzipped or not; blank lines are passed over.
+
+    Returns
+    -------
+    dict of str to dict of str to int
+        Grade by docid by qid, in the file's order.
+
+    Raises
+    ------
+    InputError
+        If the file holds no judgement, or a line has not four columns, a grade that is no whole number of
+        up to three digits (``1.0`` is one), or a pair that was judged before.
+    """
+    qrels: Qrels = {}
+    for number, (qid, _, docid, grade) in read_columns(path, ("qid", "0", "docid", "grade")):
+        judged = qrels.setdefault(qid, {})
+        if docid in judged:
+            raise InputError(f"{docid!r} is judged twice for query {qid!r}; keep one", path, number)
+        whole = _GRADE.fullmatch(grade)
+        if whole is None:
+            raise InputError(
+                f"grade {grade!r} is not a whole number between -999 and 999; correct it", path, number
+            )
+        judged[docid] = int(whole[1])
+    if not qrels:
+        raise InputError("holds no judgements; needs lines of 'qid 0 docid grade'", path)
+    return qrels
 
 
 def write_qrels(path: str | os.PathLike[str], judgements: Iterable[Judgement]) -> int:

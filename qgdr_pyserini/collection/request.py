@@ -28,6 +28,21 @@ class BuildRequest:
         Languages to take; all when empty.
     split
         Part of the set; the usual one for measuring when None.
+    dataset
+        What stands behind the colon of ``ir_datasets:NAME``.
+    query_fields
+        Fields of the set's queries, ``FIELD`` or ``FIELD,FIELD``, each a topics file; what the set counts as
+        their text when empty.
+    doc_fields
+        Fields of the set's documents, ``FIELD,FIELD``; likewise.
+    topics
+        ``LANG=FILE``, for each language, of a collection that is given file by file.
+    qrels
+        Its judgements.
+    encoding
+        Of the text in its files; UTF-8 when None.
+    accept_licence
+        The set's terms of use are read and accepted.
     """
 
     output: str | os.PathLike[str]
@@ -36,6 +51,13 @@ class BuildRequest:
     corpus: str | os.PathLike[str] | None = None
     languages: tuple[str, ...] = ()
     split: str | None = None
+    dataset: str = ""
+    query_fields: tuple[str, ...] = ()
+    doc_fields: str | None = None
+    topics: tuple[str, ...] = ()
+    qrels: str | os.PathLike[str] | None = None
+    encoding: str | None = None
+    accept_licence: bool = False
 
     def wants(self, language: str) -> bool:
         """Tell whether a language is asked for, ``zh-cn`` also by ``zh``."""

@@ -6,15 +6,17 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from qgdr_pyserini.collection.absent import AbsentPassages
 from qgdr_pyserini.collection.answers import Answers, write_answers
 from qgdr_pyserini.collection.collection import ANSWERS, CORPUS, MANIFEST, QRELS, Collection, refuse_output
 from qgdr_pyserini.collection.corpus import Passage, write_corpus
 from qgdr_pyserini.collection.qrels import Judgement, write_qrels
-from qgdr_pyserini.collection.topics import write_topics
+from qgdr_pyserini.collection.topics import topics_language, write_topics
+from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.files import atomic_directory, atomic_text
 
 
@@ -38,6 +40,8 @@ class Contents:
         Of all languages.
     answers
         Of all languages.
+    details
+        Gives what else ``collection.json`` is to say, when everything else is written.
     """
 
     name: str
@@ -47,6 +51,7 @@ class Contents:
     topics: Mapping[str, Mapping[str, str]]
     judgements: Iterable[Judgement]
     answers: Iterable[Answers]
+    details: Callable[[], Mapping[str, Any]] = dict
 
 
 def write_collection(
@@ -75,18 +80,30 @@ def write_collection(
         formats cannot hold.
     """
     refuse_output(output, overwrite=overwrite)
+    _refuse_languages(contents.topics)
     with atomic_directory(output, overwrite=overwrite) as work:
-        counts = {
-            "passages": 0 if contents.passages is None else write_corpus(work / CORPUS, contents.passages),
+        judgements = list(contents.judgements)
+        absent = AbsentPassages(judgements)
+        passages = contents.passages
+        counts: dict[str, Any] = {
+            "passages": 0 if passages is None else write_corpus(work / CORPUS, absent.watch(passages)),
             "questions": {
                 language: write_topics(work / f"topics.{language}.tsv", topics)
                 for language, topics in sorted(contents.topics.items())
             },
-            "qrels": write_qrels(work / QRELS, contents.judgements),
+            "qrels": write_qrels(work / QRELS, judgements),
             "answers": write_answers(work / ANSWERS, contents.answers),
         }
+        if passages is not None and (missing := absent.counts()):
+            counts["absent"] = missing
         _write_manifest(work, contents, counts)
     return Collection.open(output)
+
+
+def _refuse_languages(languages: Iterable[str]) -> None:
+    for language in languages:
+        if topics_language(f"topics.{language}.tsv") != language:
+            raise QgdrError(f"{language!r} is no language code; write one such as en, zh or pt-BR")
 
 
 def _write_manifest(work: Path, contents: Contents, counts: Mapping[str, Any]) -> None:
@@ -94,6 +111,7 @@ def _write_manifest(work: Path, contents: Contents, counts: Mapping[str, Any]) -
         "name": contents.name,
         "source": contents.source,
         "licence": contents.licence,
+        **contents.details(),
         "languages": sorted(contents.topics),
         "counts": counts,
         "checksums": {file.name: _checksum(file) for file in sorted(work.iterdir())},

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.evaluate.answered import Answered, score_answers
+from qgdr_pyserini.evaluate.judged import uneven_judgements
 from qgdr_pyserini.evaluate.languages import group_queries, language_by_query, refuse_absent
 from qgdr_pyserini.evaluate.metrics import DEFAULT_METRICS, check_metrics, is_answer_metric, score_queries
 from qgdr_pyserini.evaluate.parallel import question_numbers
@@ -94,7 +95,8 @@ def compare(
     metrics = check_metrics(metrics)
     baseline = _baseline(systems, baseline)
     families = _families(qrels, answered, metrics, languages or {}, only)
-    judged = next((f.qids for f in families if not all(map(is_answer_metric, f.metrics))), [])
+    judging = next((f for f in families if not all(map(is_answer_metric, f.metrics))), None)
+    judged = judging.qids if judging else []
     gold = list(dict.fromkeys(qid for family in families for qid in family.qids))
     gold_file = qrels_file if judged or answered is None else answered.file
     results: dict[str, dict[str, SystemScores]] = {}
@@ -128,6 +130,7 @@ def compare(
         ),
         results={metric: results[metric] for metric in metrics},
         by_query={metric: by_query[metric] for metric in metrics},
+        warnings=tuple(uneven_judgements(qrels, systems, judging.groups, metrics)) if judging else (),
     )
 
 

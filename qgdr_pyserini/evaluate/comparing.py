@@ -18,7 +18,13 @@ from qgdr_pyserini.evaluate.curves import recall_curve
 from qgdr_pyserini.evaluate.fusion import add_fused
 from qgdr_pyserini.evaluate.html import Changes
 from qgdr_pyserini.evaluate.languages import read_languages
-from qgdr_pyserini.evaluate.metrics import ANSWER_METRICS, DEFAULT_METRICS, check_metrics, is_answer_metric
+from qgdr_pyserini.evaluate.metrics import (
+    ANSWER_METRICS,
+    DEFAULT_METRICS,
+    GRADED_METRICS,
+    check_metrics,
+    is_answer_metric,
+)
 from qgdr_pyserini.evaluate.report import refuse_files, refuse_report, write_report
 from qgdr_pyserini.evaluate.results import Comparison
 from qgdr_pyserini.evaluate.runs import System, find_runs, read_systems
@@ -67,7 +73,8 @@ def run_comparison(request: Request) -> tuple[Comparison, list[Path]]:
     QgdrError
         If the options do not fit together or a file cannot be used; nothing is written then.
     """
-    metrics = _metrics(request)
+    _refuse_options(request)
+    check_metrics(request.metrics)
     refuse_report(request.output, overwrite=request.overwrite)
     refuse_files(_prediction_files(request).values(), overwrite=request.overwrite)
     qrels = read_qrels(request.qrels) if request.qrels else {}
@@ -77,7 +84,7 @@ def run_comparison(request: Request) -> tuple[Comparison, list[Path]]:
     comparison = compare(
         qrels,
         systems,
-        metrics,
+        check_metrics(request.metrics or _usual_metrics(request, qrels)),
         qrels_file=request.qrels or "",
         answered=answered,
         baseline=request.baseline,
@@ -128,16 +135,20 @@ def _changes(
     ]
 
 
-def _metrics(request: Request) -> tuple[str, ...]:
+def _refuse_options(request: Request) -> None:
     if not request.qrels and not request.answers:
         raise QgdrError("nothing to measure on; give --qrels FILE, or --answers FILE and --corpus PATH")
     if request.answers and not request.corpus:
         raise QgdrError("--answers needs --corpus PATH, the passages to look for answers in")
     if request.xor_predictions and not request.answers:
         raise QgdrError("--xor-predictions needs --answers FILE and --corpus PATH")
-    judging = DEFAULT_METRICS if request.qrels else ()
-    looking = ANSWER_METRICS if request.answers else ()
-    return check_metrics(request.metrics or (*judging, *looking))
+
+
+def _usual_metrics(request: Request, qrels: Qrels) -> tuple[str, ...]:
+    """Choose metrics by what there is to measure on."""
+    graded = any(grade > 1 for judged in qrels.values() for grade in judged.values())
+    judging = GRADED_METRICS if graded else DEFAULT_METRICS if qrels else ()
+    return (*judging, *(ANSWER_METRICS if request.answers else ()))
 
 
 def _prediction_files(request: Request) -> dict[str, Path]:

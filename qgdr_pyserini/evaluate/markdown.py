@@ -41,6 +41,7 @@ def to_markdown(comparison: Comparison) -> str:
         "",
         *_setting(comparison),
         "",
+        *(line for warning in comparison.warnings for line in (f"> **Warning:** {_escape(warning)}", "")),
         *_tables("##", comparison, score_rows, names),
         *_differences(comparison, names),
         *_notes(comparison),

@@ -19,10 +19,14 @@ from numpy.typing import NDArray
 
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.evaluate.answer_recall import answer_cut
+from qgdr_pyserini.evaluate.judged import judged_cut, score_judged
 from qgdr_pyserini.evaluate.trec import Qrels, Run
 from qgdr_pyserini.evaluate.xor_retrieve import token_budget
 
 DEFAULT_METRICS = ("recall@10", "ndcg@10", "mrr@10")
+GRADED_METRICS = ("ndcg@20", "map", "recall@100", "recall@1000", "rbp.8", "judged@20")
+"""What graded judgements, which are of pools as a rule, are measured by where nothing else is asked for."""
+
 ANSWER_METRICS = ("r@2kt", "r@5kt", "answer-recall@20")
 
 WITH_CUT = (
@@ -33,6 +37,7 @@ WITHOUT_CUT = ("r-precision", "bpref")
 _METRIC = re.compile(
     rf"(({'|'.join(WITH_CUT)})(@[1-9][0-9]{{0,8}})?|{'|'.join(WITHOUT_CUT)}|rbp\.[0-9]{{1,9}})(-l[1-9][0-9]?)?"
 )
+_RBP = re.compile(r"(?P<name>rbp\.[0-9]+)(-l(?P<level>[0-9]+))?")
 
 
 def check_metrics(names: Iterable[str]) -> tuple[str, ...]:
@@ -42,8 +47,9 @@ def check_metrics(names: Iterable[str]) -> tuple[str, ...]:
     ----------
     names
         As ranx takes them: ``recall@10``, ``ndcg@10``, ``mrr@10``, ``map``, ``rbp.95``; ``-l2`` behind
-        a name counts grades from 2 as relevant. Beside these ``r@2kt``, ``r@5kt`` and ``answer-recall@20``,
-        which look for answers. Upper case is taken as lower case.
+        a name counts grades from 2 as relevant. Beside these ``judged@10``, the share of the hits that has
+        a judgement, and ``r@2kt``, ``r@5kt`` and ``answer-recall@20``, which look for answers. Upper case is
+        taken as lower case.
 
     Returns
     -------
@@ -62,7 +68,7 @@ def check_metrics(names: Iterable[str]) -> tuple[str, ...]:
     """
     lowered = [name.lower() for name in names]
     for name in lowered:
-        if not _METRIC.fullmatch(name) and not is_answer_metric(name):
+        if not _METRIC.fullmatch(name) and judged_cut(name) is None and not is_answer_metric(name):
             raise QgdrError(f"unknown metric {name!r}; {_nearest(name)}")
     return tuple(dict.fromkeys(lowered))
 
@@ -98,6 +104,28 @@ def score_queries(
     QgdrError
         If a metric has no value for a query (bpref without passages judged not relevant).
     """
+    cuts = {metric: cut for metric in metrics if (cut := judged_cut(metric))}
+    scores = {metric: score_judged(qrels, run, qids, cut) for metric, cut in cuts.items()}
+    rbp = {metric: match for metric in metrics if (match := _RBP.fullmatch(metric))}
+    # ranx multiplies the terms of RBP by grades, which takes it above 1; it is defined on relevant or not.
+    for metric, match in rbp.items():
+        relevant = _relevant(qrels, qids, int(match["level"] or 1))
+        scores[metric] = _score_by_ranx(relevant, run, qids, [match["name"]])[match["name"]]
+    others = [metric for metric in metrics if metric not in scores]
+    scores |= _score_by_ranx(qrels, run, qids, others) if others else {}
+    for metric in metrics:
+        _check_finite(metric, scores[metric], qids)
+    return {metric: scores[metric] for metric in metrics}
+
+
+def _relevant(qrels: Qrels, qids: Sequence[str], level: int) -> Qrels:
+    """Grade passages 1 from a level on, 0 below."""
+    return {qid: {docid: int(grade >= level) for docid, grade in qrels[qid].items()} for qid in qids}
+
+
+def _score_by_ranx(
+    qrels: Qrels, run: Run, qids: Sequence[str], metrics: Sequence[str]
+) -> dict[str, NDArray[np.float64]]:
     ranx, typed_list = import_ranx()
     # ranx takes its own Qrels and Run, or the lists of (id, score) rows that it turns these into. Rows made
     # here keep the order of the run, so that ties stay as they were broken; their ids are small integers, not
@@ -108,10 +136,10 @@ def score_queries(
         # While compiling, numba remarks on integer casts inside ranx.
         warnings.simplefilter("ignore")
         # Asked for one metric's scores by query, ranx fails with a KeyError; asked for it twice, it does not.
-        scores = ranx.evaluate(judged, ranked, [*metrics, metrics[0]], return_mean=False)
-    for metric in metrics:
-        _check_finite(metric, scores[metric], qids)
-    return {metric: scores[metric] for metric in metrics}
+        scores: dict[str, NDArray[np.float64]] = ranx.evaluate(
+            judged, ranked, [*metrics, metrics[0]], return_mean=False
+        )
+    return scores
 
 
 def _judgement_rows(judged: Mapping[str, int]) -> NDArray[np.float64]:
@@ -160,11 +188,11 @@ def import_ranx() -> tuple[ModuleType, Any]:
 
 def _nearest(name: str) -> str:
     base, cut, rest = name.partition("@")
-    near = difflib.get_close_matches(base, [*WITH_CUT, *WITHOUT_CUT, "rbp", "answer-recall"], n=3)
+    near = difflib.get_close_matches(base, [*WITH_CUT, *WITHOUT_CUT, "rbp", "judged", "answer-recall"], n=3)
     if not near:
         return (
             f"there are {', '.join(f'{known}@K' for known in WITH_CUT)}, {', '.join(WITHOUT_CUT)}, rbp.95,"
-            " r@2kt, r@5kt and answer-recall@K"
+            " judged@K, r@2kt, r@5kt and answer-recall@K"
         )
     spelled = [_spell(known, cut, rest) for known in near]
     return f"did you mean {' or '.join(spelled)}?"

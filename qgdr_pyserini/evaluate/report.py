@@ -10,6 +10,7 @@
 ``queries``             ``{"all": number, "languages": {language: number}, "without_relevant": [qid]}``
 ``systems``             list of ``{"name", "files": [file], "missing": [qid], "unjudged": [qid]}``
 ``remarks``             list of sentences: what else a reader has to know
+``warnings``            list of sentences: what makes the comparison doubtful
 ``significance``        ``{"tests": [name], "correction", "comparisons": {metric: number},
                         "randomisations": number, "seed": number}``, or null with a single system
 ``intervals``           ``{"method", "confidence": number, "resamples": number, "seed": number}``
@@ -142,6 +143,7 @@ def to_json(comparison: Comparison) -> str:
         },
         "systems": [_system(system) for system in comparison.systems],
         "remarks": comparison.remarks,
+        "warnings": comparison.warnings,
         "significance": _significance(comparison),
         "intervals": {
             "method": "percentile bootstrap over queries",

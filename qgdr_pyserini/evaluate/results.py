@@ -173,6 +173,8 @@ class Comparison:
         Scores by system by metric.
     by_query
         Scores by metric, query by query.
+    warnings
+        What makes the comparison doubtful, in sentences.
     """
 
     qrels: str | None
@@ -185,3 +187,4 @@ class Comparison:
     remarks: tuple[str, ...]
     results: dict[str, dict[str, SystemScores]]
     by_query: dict[str, QueryScores] = field(compare=False, repr=False)
+    warnings: tuple[str, ...] = ()

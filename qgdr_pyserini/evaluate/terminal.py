@@ -37,6 +37,7 @@ def print_comparison(comparison: Comparison, console: Console | None = None) -> 
             console.print(table)
             console.print()
     lines = [LEGEND + "."] if comparison.baseline else []
+    lines += [f"Warning: {warning}" for warning in comparison.warnings]
     for line in [*lines, *(f"Note: {note}" for note in notes(comparison))]:
         console.print(Text(line))
 

@@ -9,53 +9,16 @@ from __future__ import annotations
 
 import math
 import os
-import re
-from collections.abc import Iterator
-from operator import itemgetter
 
+import numpy as np
+
+from qgdr_pyserini.collection.qrels import Qrels, read_qrels
+from qgdr_pyserini.collection.trec_columns import read_columns
 from qgdr_pyserini.errors import InputError
-from qgdr_pyserini.files import read_lines
 
-Qrels = dict[str, dict[str, int]]
+__all__ = ["Qrels", "Run", "rank_hits", "read_qrels", "read_run"]
+
 Run = dict[str, dict[str, float]]
-
-_GRADE = re.compile(r"-?[0-9]{1,3}")
-_WHITESPACE = re.compile(r"[ \t\r\f\v]+")
-_SCORE_THEN_DOCID = itemgetter(1, 0)
-
-
-def read_qrels(path: str | os.PathLike[str]) -> Qrels:
-    """Read relevance judgements, ``qid 0 docid grade`` a line.
-
-    Parameters
-    ----------
-    path
-        The file, gzipped or not; blank lines are passed over.
-
-    Returns
-    -------
-    dict of str to dict of str to int
-        Grade by docid by qid, in the file's order.
-
-    Raises
-    ------
-    InputError
-        If the file holds no judgement, or a line has not four columns, a grade that is no whole number of
-        up to three digits, or a pair that was judged before.
-    """
-    qrels: Qrels = {}
-    for number, (qid, _, docid, grade) in _rows(path, ("qid", "0", "docid", "grade")):
-        judged = qrels.setdefault(qid, {})
-        if docid in judged:
-            raise InputError(f"{docid!r} is judged twice for query {qid!r}; keep one", path, number)
-        if not _GRADE.fullmatch(grade):
-            raise InputError(
-                f"grade {grade!r} is not a whole number between -999 and 999; correct it", path, number
-            )
-        judged[docid] = int(grade)
-    if not qrels:
-        raise InputError("holds no judgements; needs lines of 'qid 0 docid grade'", path)
-    return qrels
 
 
 def read_run(path: str | os.PathLike[str]) -> Run:
@@ -79,7 +42,9 @@ def read_run(path: str | os.PathLike[str]) -> Run:
         docid that the query has already.
     """
     run: Run = {}
-    for number, (qid, _, docid, _, score, _) in _rows(path, ("qid", "Q0", "docid", "rank", "score", "tag")):
+    for number, (qid, _, docid, _, score, _) in read_columns(
+        path, ("qid", "Q0", "docid", "rank", "score", "tag")
+    ):
         hits = run.setdefault(qid, {})
         if docid in hits:
             raise InputError(
@@ -92,24 +57,19 @@ def read_run(path: str | os.PathLike[str]) -> Run:
 def rank_hits(hits: dict[str, float]) -> dict[str, float]:
     """Order one query's hits as trec_eval does: by score, equal scores by docid, both descending.
 
+    trec_eval keeps a score in 32 bits, so that two which differ in their ninth digit are equal.
+
     Examples
     --------
     >>> list(rank_hits({"a": 1.0, "b": 2.0, "c": 1.0}))
     ['b', 'c', 'a']
+    >>> list(rank_hits({"a": 1.00000001, "b": 1.0}))
+    ['b', 'a']
     """
-    return dict(sorted(hits.items(), key=_SCORE_THEN_DOCID, reverse=True))
-
-
-def _rows(path: str | os.PathLike[str], names: tuple[str, ...]) -> Iterator[tuple[int, list[str]]]:
-    """Yield line number and columns of every line that is not blank."""
-    for number, line in read_lines(path):
-        # `split()` alone would also cut at a no-break space, which a docid may hold.
-        columns = line.split() if line.isascii() else _WHITESPACE.split(line.strip(" \t\r\f\v"))
-        if len(columns) == len(names):
-            yield number, columns
-        elif columns and columns != [""]:
-            wanted = f"needs {len(names)} columns '{' '.join(names)}'"
-            raise InputError(f"{wanted}, has {len(columns)}; correct the line", path, number)
+    with np.errstate(over="ignore"):
+        narrow = np.fromiter(hits.values(), np.float64, len(hits)).astype(np.float32).tolist()
+    order = sorted(zip(narrow, hits, strict=True), reverse=True)
+    return {docid: hits[docid] for _, docid in order}
 
 
 def _score(text: str, path: str | os.PathLike[str], line: int) -> float:

@@ -8,10 +8,27 @@ from pathlib import Path
 from qgdr_pyserini.encode.manifest import MANIFEST, IndexManifest
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.dual_encoder import DualEncoder
-from qgdr_pyserini.model.registry import encoder_name, find_encoder
+from qgdr_pyserini.model.registry import encoder_name, find_encoder, named_encoders
 
 UNKNOWN = "unknown"
 """What an index's manifest says of an encoder that is none of ours."""
+
+
+def maker(place: Path, manifest: IndexManifest) -> str:
+    """Name the encoder that made an index, as `find_encoder` takes it.
+
+    Raises
+    ------
+    QgdrError
+        If the index does not say it, or there is none of that name: what was a folder's name there is no name
+        on the hub.
+    """
+    name = manifest.encoder
+    if name == UNKNOWN:
+        raise QgdrError(f"{place}: does not say which encoder made it; name it with --encoder")
+    if "/" not in name and not Path(name).is_dir() and name not in named_encoders():
+        raise QgdrError(f"{place}: made by {name!r}, not to be found by this name; name it with --encoder")
+    return name
 
 
 def refuse_other_encoder(index: str | os.PathLike[str], encoder: str) -> None:

@@ -56,6 +56,10 @@ class EncodedCorpus:
     resumed: int
     seconds: float
 
+    def __fspath__(self) -> str:
+        """Return the index's path, so that this stands for it."""
+        return str(self.index)
+
 
 def encode_corpus(
     corpus: str | os.PathLike[str],

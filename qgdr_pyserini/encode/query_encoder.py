@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +12,7 @@ from qgdr_pyserini.collection.topics import read_topics
 from qgdr_pyserini.encode.compatibility import agree_with_index
 from qgdr_pyserini.encode.precision import lay_out
 from qgdr_pyserini.files import atomic_directory
-from qgdr_pyserini.model.dual_encoder import DualEncoder
+from qgdr_pyserini.model.dual_encoder import DualEncoder, Vectors
 from qgdr_pyserini.model.encoder_options import NOTHING, EncoderOptions
 from qgdr_pyserini.model.registry import DEFAULT_ENCODER, encoder_name, find_encoder
 
@@ -64,15 +64,35 @@ def encode_queries(
         ``output``.
     """
     queries = read_topics(topics)
+    model = load_query_encoder(encoder, index=index, device=device, settings=settings, tell=tell)
+    vectors = lay_out(model).encode_queries(list(queries.values()))
+    write_queries(output, queries, vectors, overwrite=overwrite)
+    return len(queries)
+
+
+def load_query_encoder(
+    encoder: str,
+    *,
+    index: str | os.PathLike[str] | None,
+    device: str,
+    settings: EncoderOptions,
+    tell: Callable[[str], object],
+) -> DualEncoder:
+    """Load an encoder for queries, which may be meant for an index; parameters as in `encode_queries`."""
     folder = find_encoder(encoder)
     model = DualEncoder.from_pretrained(folder, device, settings)
     if index is not None:
         agree_with_index(index, encoder_name(folder), model)
     for guess in model.guesses:
         tell(guess)
-    vectors = lay_out(model).encode_queries(list(queries.values()))
+    return model
+
+
+def write_queries(
+    output: str | os.PathLike[str], queries: Mapping[str, str], vectors: Vectors, *, overwrite: bool
+) -> None:
+    """Write encoded queries, ``(queries, dimension)``, for ``--encoded-queries``; see `encode_queries`."""
     # Pyserini looks a query's vector up by its text.
     table = pd.DataFrame({"id": list(queries), "text": list(queries.values()), "embedding": list(vectors)})
     with atomic_directory(output, overwrite=overwrite) as work:
         table.to_pickle(Path(work) / FILE)
-    return len(queries)

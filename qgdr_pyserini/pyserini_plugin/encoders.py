@@ -60,6 +60,14 @@ class QgdrQueryEncoder(QueryEncoder):  # type: ignore[misc]
         self.prefix = f"{prefix} " if prefix else ""
         self.has_model = True
 
+    @classmethod
+    def wrapping(cls, encoder: DualEncoder) -> QgdrQueryEncoder:
+        """Make one of an encoder that is loaded already."""
+        made = cls.__new__(cls)
+        QueryEncoder.__init__(made)
+        made.name, made.encoder, made.prefix, made.has_model = str(encoder.folder), encoder, "", True
+        return made
+
     def encode(self, query: str, max_length: int | None = None, **kwargs: Any) -> Vector:
         """Encode one query.
 

@@ -16,6 +16,7 @@ from qgdr_pyserini.encode.query_encoder import load_query_encoder, write_queries
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.encoder_options import EncoderOptions, Pooling
 from qgdr_pyserini.model.registry import DEFAULT_ENCODER
+from qgdr_pyserini.model.towers import Role
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +32,11 @@ class EncoderSettings(TypedDict, total=False):
 
 
 def load_encoder(
-    name: AnyPath = DEFAULT_ENCODER, *, device: str | None = None, **settings: Unpack[EncoderSettings]
+    name: AnyPath = DEFAULT_ENCODER,
+    *,
+    device: str | None = None,
+    role: Role | None = None,
+    **settings: Unpack[EncoderSettings],
 ) -> DualEncoder:
     """Load an encoder by its name, its folder or its name on the Hugging Face hub.
 
@@ -42,6 +47,8 @@ def load_encoder(
         name on the hub, such as ``intfloat/multilingual-e5-small``.
     device
         ``cpu``, ``cuda``, ``cuda:1``, …; a GPU where there is one when None.
+    role
+        ``query`` or ``passage``: which of two encoders, where ``name`` names two, as ``A+B`` does.
     **settings
         ``pooling``, ``normalize``, ``query_prefix`` and ``passage_prefix``, where the folder does not say;
         what had to be guessed is told on standard error.
@@ -63,7 +70,7 @@ def load_encoder(
     (2, 384)
     """
     chosen = device or device_names(None)[0]
-    encoder = DualEncoder.from_pretrained(os.fspath(name), chosen, EncoderOptions(**settings))
+    encoder = DualEncoder.from_pretrained(os.fspath(name), chosen, EncoderOptions(**settings), role)
     for guess in encoder.guesses:
         tell(guess)
     return encoder

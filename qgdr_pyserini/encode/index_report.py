@@ -18,14 +18,13 @@ import torch  # noqa: F401  before faiss, see flat_index
 import faiss
 
 from qgdr_pyserini.collection.topics import read_topics
-from qgdr_pyserini.encode.compatibility import agree_with_index, maker
+from qgdr_pyserini.encode.compatibility import maker
 from qgdr_pyserini.encode.manifest import IndexManifest
 from qgdr_pyserini.encode.opening import open_index
+from qgdr_pyserini.encode.query_encoder import load_query_encoder
 from qgdr_pyserini.encode.vectors import Vectors
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.files import read_lines
-from qgdr_pyserini.model.dual_encoder import DualEncoder
-from qgdr_pyserini.model.registry import encoder_name, find_encoder
 
 Rows = npt.NDArray[np.int64]
 
@@ -146,11 +145,10 @@ def _open(place: Path) -> tuple[Any, list[str]]:
 def _encode(
     place: Path, manifest: IndexManifest, topics: Sequence[str | os.PathLike[str]], encoder: str | None
 ) -> Vectors:
-    folder = find_encoder(encoder or maker(place, manifest))
-    model = DualEncoder.from_pretrained(folder)
-    agree_with_index(place, encoder_name(folder), model)
+    name = encoder or maker(place, manifest)
+    model = load_query_encoder(name, index=place)
     if model.dimension != manifest.dimension:
-        raise QgdrError(f"{place}: dimension {manifest.dimension}, but {folder.name} has {model.dimension}")
+        raise QgdrError(f"{place}: dimension {manifest.dimension}, but {name} has {model.dimension}")
     return model.encode_queries([text for file in topics for text in read_topics(file).values()])
 
 

@@ -9,12 +9,13 @@ from pathlib import Path
 import pandas as pd
 
 from qgdr_pyserini.collection.topics import read_topics
-from qgdr_pyserini.encode.compatibility import agree_with_index
+from qgdr_pyserini.encode.compatibility import agree_with_index, refuse_other_passage_tower
 from qgdr_pyserini.encode.precision import lay_out
 from qgdr_pyserini.files import atomic_directory
 from qgdr_pyserini.model.dual_encoder import DualEncoder, Vectors
 from qgdr_pyserini.model.encoder_options import NOTHING, EncoderOptions
-from qgdr_pyserini.model.registry import DEFAULT_ENCODER, encoder_name, find_encoder
+from qgdr_pyserini.model.registry import DEFAULT_ENCODER
+from qgdr_pyserini.model.towers import find_towers
 
 FILE = "embedding.pkl"
 
@@ -39,7 +40,7 @@ def encode_queries(
     output
         The directory to write: ``embedding.pkl``, a pandas table of ``id``, ``text`` and ``embedding``.
     encoder
-        Name or path, as `find_encoder` takes it.
+        Name or path, as `find_towers` takes it; of two encoders, the first.
     index
         An index that the queries are meant for, to see to it that the same encoder made it. What neither the
         encoder's folder nor ``settings`` says is taken from it.
@@ -73,16 +74,17 @@ def encode_queries(
 def load_query_encoder(
     encoder: str,
     *,
-    index: str | os.PathLike[str] | None,
-    device: str,
-    settings: EncoderOptions,
-    tell: Callable[[str], object],
+    index: str | os.PathLike[str] | None = None,
+    device: str = "cpu",
+    settings: EncoderOptions = NOTHING,
+    tell: Callable[[str], object] = lambda message: None,
 ) -> DualEncoder:
     """Load an encoder for queries, which may be meant for an index; parameters as in `encode_queries`."""
-    folder = find_encoder(encoder)
-    model = DualEncoder.from_pretrained(folder, device, settings)
+    towers = find_towers(encoder)
+    model = DualEncoder.from_tower(towers.query, device, settings)
     if index is not None:
-        agree_with_index(index, encoder_name(folder), model)
+        agree_with_index(index, towers.name, model)
+        refuse_other_passage_tower(index, towers)
     for guess in model.guesses:
         tell(guess)
     return model

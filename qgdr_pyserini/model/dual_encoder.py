@@ -27,7 +27,8 @@ from qgdr_pyserini.model.head import Head
 from qgdr_pyserini.model.loading import ModelSource, load_model, place
 from qgdr_pyserini.model.pooling import pool
 from qgdr_pyserini.model.pushing import Pushable
-from qgdr_pyserini.model.registry import find_encoder, is_encoder
+from qgdr_pyserini.model.registry import is_encoder
+from qgdr_pyserini.model.towers import Role, Tower, find_towers
 
 Vectors = npt.NDArray[np.float32]
 
@@ -85,7 +86,11 @@ class DualEncoder(torch.nn.Module, Pushable):
 
     @classmethod
     def from_pretrained(
-        cls, name: str | os.PathLike[str], device: str = "cpu", options: EncoderOptions = NOTHING
+        cls,
+        name: str | os.PathLike[str],
+        device: str = "cpu",
+        options: EncoderOptions = NOTHING,
+        role: Role | None = None,
     ) -> DualEncoder:
         """Load an encoder, in single precision, ready to encode.
 
@@ -98,6 +103,8 @@ class DualEncoder(torch.nn.Module, Pushable):
             ``cpu``, ``cuda``, ``cuda:1``, …
         options
             What the folder says nothing about.
+        role
+            ``query`` or ``passage``: which of two encoders, where ``name`` names two; see `find_towers`.
 
         Raises
         ------
@@ -105,9 +112,14 @@ class DualEncoder(torch.nn.Module, Pushable):
             If there is no such encoder, it cannot be used here, its files are damaged, they say otherwise
             than ``options``, or the device is absent.
         """
-        path = find_encoder(name) if isinstance(name, str) else Path(name)
+        return cls.from_tower(find_towers(name).of(role), device, options)
+
+    @classmethod
+    def from_tower(cls, tower: Tower, device: str = "cpu", options: EncoderOptions = NOTHING) -> DualEncoder:
+        """Load one tower of an encoder that may have two; see `from_pretrained`."""
+        path = tower.folder
         ours = (path / CONFIG_NAME).exists() or not is_encoder(path)
-        encoder = cls._from_ours(path, options) if ours else cls._from_foreign(path, options)
+        encoder = cls._from_ours(path, options) if ours else cls._from_foreign(tower, options)
         encoder.folder = path
         return encoder.to_device(device)
 
@@ -125,8 +137,8 @@ class DualEncoder(torch.nn.Module, Pushable):
         return cls(model, tokenizer, config).eval()
 
     @classmethod
-    def _from_foreign(cls, path: Path, options: EncoderOptions) -> DualEncoder:
-        found = load_foreign(path, options)
+    def _from_foreign(cls, tower: Tower, options: EncoderOptions) -> DualEncoder:
+        found = load_foreign(tower.folder, options, tower.role)
         encoder = cls(found.model, found.tokenizer, found.description.config, found.head).eval()
         encoder.left_open = found.description.left_open
         encoder.guesses = tuple(found.description.guesses())

@@ -56,8 +56,8 @@ def test_no_name_is_that_of_a_part_of_the_package():
 
 
 def test_a_wrong_name_is_an_attribute_error():
-    with pytest.raises(AttributeError, match="no attribute 'encode'"):
-        qgdr.encode  # noqa: B018
+    with pytest.raises(AttributeError, match="no attribute 'encode_everything'"):
+        qgdr.encode_everything  # noqa: B018
 
 
 def test_the_package_imports_nothing_and_loading_an_encoder_no_pandas():

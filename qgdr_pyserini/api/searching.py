@@ -287,10 +287,10 @@ def rerank(
     asked = to_topics(topics)
     queries = {qid: Query(text, asked.language(qid) or language) for qid, text in asked.questions.items()}
     ranking = {qid: list(hits)[:depth] for qid, hits in to_run(run).items()}
-    named = isinstance(teacher, str | os.PathLike)
-    model = load_scorer(os.fspath(teacher), device=device) if named else teacher
+    if isinstance(teacher, str | os.PathLike):
+        teacher = load_scorer(os.fspath(teacher), device=device)
     with corpus_on_disk(corpus) as path, bar("questions", progress) as advance:
-        found = dict(reranking.rerank(ranking, queries, path, model, advance))
+        found = dict(reranking.rerank(ranking, queries, path, teacher, advance))
     return run_frame({qid: dict(hits) for qid, hits in found.items()})
 
 

@@ -184,6 +184,7 @@ def test_scores_by_query_average_to_those_of_the_table(dense, sample):
     ("arguments", "message"),
     [
         ({"runs": {"a": {"q": {"d": 1.0}}}}, "nothing to measure on"),
+        ({"runs": {"a": {}}, "qrels": {"q": {"d": 1}}}, "run 'a': holds no hits"),
         ({"runs": {}, "qrels": {"q": {"d": 1}}}, "at least one run"),
         (
             {"runs": {"a": {"q": {"d": 1.0}}}, "qrels": {"q": {"d": 1}}, "baseline": "b"},

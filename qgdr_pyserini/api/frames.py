@@ -130,9 +130,10 @@ def to_run(run: AnyRun, name: str = "run") -> Run:
     """
     if _is_frame(run):
         return _run_of(run, name)
-    if isinstance(run, Mapping):
-        return {str(qid): rank_hits({str(d): float(s) for d, s in hits.items()}) for qid, hits in run.items()}
-    return read_system(name, _files(run)).run
+    if not isinstance(run, Mapping):
+        return read_system(name, _files(run)).run
+    _refuse_empty(run, name)
+    return {str(qid): rank_hits({str(d): float(s) for d, s in hits.items()}) for qid, hits in run.items()}
 
 
 def to_system(name: str, run: AnyRun) -> System:
@@ -235,9 +236,13 @@ def _run_of(frame: Frame, name: str) -> Run:
         if not isinstance(value, int | float) or not math.isfinite(value):
             raise QgdrError(f"run {name!r}: score {value!r} of {docid!r} is not a finite number")
         hits[str(docid)] = float(value if by_score else -value)
-    if not found:
-        raise QgdrError(f"run {name!r}: holds no hits; run the search again")
+    _refuse_empty(found, name)
     return {qid: rank_hits(hits) for qid, hits in found.items()}
+
+
+def _refuse_empty(run: Mapping[str, Any], name: str) -> None:
+    if not run:
+        raise QgdrError(f"run {name!r}: holds no hits; run the search again")
 
 
 def _passages_of(frame: Frame) -> Iterator[Passage]:

@@ -6,8 +6,6 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import pandas as pd
-
 from qgdr_pyserini.collection.topics import read_topics
 from qgdr_pyserini.encode.compatibility import agree_with_index, refuse_other_passage_tower
 from qgdr_pyserini.encode.precision import lay_out
@@ -94,6 +92,8 @@ def write_queries(
     output: str | os.PathLike[str], queries: Mapping[str, str], vectors: Vectors, *, overwrite: bool
 ) -> None:
     """Write encoded queries, ``(queries, dimension)``, for ``--encoded-queries``; see `encode_queries`."""
+    import pandas as pd  # not needed for vectors alone
+
     # Pyserini looks a query's vector up by its text.
     table = pd.DataFrame({"id": list(queries), "text": list(queries.values()), "embedding": list(vectors)})
     with atomic_directory(output, overwrite=overwrite) as work:

@@ -106,7 +106,7 @@ def push_folder(folder: Path, repo_id: str, *, private: bool | None, message: st
 
 
 def _quiet_unless_shown() -> None:
-    import huggingface_hub
+    from huggingface_hub.utils import disable_progress_bars
 
     if not shows_bars():
-        huggingface_hub.utils.disable_progress_bars()  # type: ignore[attr-defined]
+        disable_progress_bars()

@@ -1,86 +1,41 @@
 """An encoder comes through the hub's real client, from a small server that speaks the hub's protocol."""
 
-import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from foreign_encoders import bare_transformer, saved_by_sentence_transformers
 from sentence_transformers.models import Normalize
+from small_hub import COMMIT, TOKEN, SmallHub, serving
 
-NAME, COMMIT = "some-lab/small", "0" * 40
-
-
-class Hub(BaseHTTPRequestHandler):
-    """Lists and serves the files of one model."""
-
-    files: dict[str, bytes] = {}  # noqa: RUF012
-    fetched: list[str] = []  # noqa: RUF012
-
-    def do_HEAD(self) -> None:
-        self.answer()
-
-    def do_GET(self) -> None:
-        self.answer()
-
-    def answer(self) -> None:
-        path, place = self.path.partition("?")[0], f"/{NAME}/resolve/{COMMIT}/"
-        if path == f"/api/models/{NAME}/revision/main":
-            siblings = [{"rfilename": file} for file in self.files]
-            self.send(json.dumps({"id": NAME, "sha": COMMIT, "siblings": siblings}).encode())
-        elif path == f"/api/models/{NAME}/tree/{COMMIT}":
-            entries = [
-                {"type": "file", "path": file, "size": len(data), "oid": file}
-                for file, data in self.files.items()
-            ]
-            self.send(json.dumps(entries).encode())
-        elif path.startswith(place) and path.removeprefix(place) in self.files:
-            if self.command == "GET":
-                self.fetched.append(path.removeprefix(place))
-            self.send(self.files[path.removeprefix(place)])
-        else:
-            self.send_response(404)
-            self.send_header("X-Error-Code", "RepoNotFound")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-    def send(self, body: bytes) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("ETag", f'"{hashlib.sha1(body).hexdigest()}"')
-        self.send_header("X-Repo-Commit", COMMIT)
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(body)
-
-    def log_message(self, *arguments) -> None:
-        pass
+NAME = "some-lab/small"
 
 
 @pytest.fixture
-def endpoint(tmp_path: Path, tiny_encoder: Path):
+def hub(tmp_path: Path, tiny_encoder: Path):
     bare = bare_transformer(tmp_path / "bare", tiny_encoder)
     saved_by_sentence_transformers(tmp_path / "saved", bare, layers=[Normalize()])
     found = (file for file in (tmp_path / "saved").rglob("*") if file.is_file())
-    Hub.files = {file.relative_to(tmp_path / "saved").as_posix(): file.read_bytes() for file in found}
-    Hub.files |= {"pytorch_model.bin": b"a pickle", "modeling.py": b"code", "onnx/config.json": b"{}"}
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    files = {file.relative_to(tmp_path / "saved").as_posix(): file.read_bytes() for file in found}
+    files |= {"pytorch_model.bin": b"a pickle", "modeling.py": b"code", "onnx/config.json": b"{}"}
+    with serving(SmallHub({NAME: files})) as hub:
+        yield hub
 
 
 def encode(folder: Path, index: str, encoder: str, **hub: str) -> subprocess.CompletedProcess[str]:
     (folder / "corpus.jsonl").write_text('{"id": "p", "contents": "the danube"}\n')
     options = ["--corpus", "corpus.jsonl", "--index", index, "--encoder", encoder, "--precision", "fp32"]
+    command = ["-c", "from qgdr_pyserini.cli import main; main()", "encode-corpus", *options]
+    return python(folder, *command, **hub)
+
+
+def python(folder: Path, *arguments: str, **hub: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", "from qgdr_pyserini.cli import main; main()", "encode-corpus", *options],
+        [sys.executable, *arguments],
         env={**os.environ, **hub, "HF_HOME": str(folder / "hf"), "NO_PROXY": "127.0.0.1"},
         cwd=folder,
         capture_output=True,
@@ -89,16 +44,52 @@ def encode(folder: Path, index: str, encoder: str, **hub: str) -> subprocess.Com
     )
 
 
-def test_an_encoder_is_fetched_once_and_then_found_without_a_network(tmp_path: Path, endpoint: str) -> None:
-    Hub.fetched.clear()
-    done = encode(tmp_path, "index", NAME, HF_ENDPOINT=endpoint, HF_HUB_OFFLINE="0")
+def test_an_encoder_is_fetched_once_and_then_found_without_a_network(tmp_path: Path, hub: SmallHub) -> None:
+    done = encode(tmp_path, "index", NAME, HF_ENDPOINT=hub.url, HF_HUB_OFFLINE="0")
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "index" / "qgdr.json").read_text())["encoder"] == NAME
-    assert "model.safetensors" in Hub.fetched
-    assert not {"pytorch_model.bin", "modeling.py", "onnx/config.json"} & set(Hub.fetched)
+    assert "model.safetensors" in hub.fetched
+    assert not {"pytorch_model.bin", "modeling.py", "onnx/config.json"} & set(hub.fetched)
     offline = encode(tmp_path, "again", NAME, HF_HUB_OFFLINE="1")
     assert offline.returncode == 0, offline.stderr
-    absent = encode(tmp_path, "other", "some-lab/other", HF_ENDPOINT=endpoint, HF_HUB_OFFLINE="0")
+    absent = encode(tmp_path, "other", "some-lab/other", HF_ENDPOINT=hub.url, HF_HUB_OFFLINE="0")
     assert absent.returncode == 2
     assert absent.stderr.splitlines()[-1].startswith("Error: unknown encoder 'some-lab/other'; known names: ")
     assert "Traceback" not in absent.stderr
+
+
+PUSH = """
+import sys
+from qgdr_pyserini import DualEncoder
+encoder = DualEncoder.from_pretrained(sys.argv[1])
+print(encoder.push_to_hub("some-lab/new", token=sys.argv[2], commit_message="First weights"))
+print(DualEncoder.from_pretrained("some-lab/new").fingerprint == encoder.fingerprint)
+"""
+
+
+def test_an_encoder_is_uploaded_with_its_card_and_loads_by_its_new_name(
+    tmp_path: Path, tiny_encoder: Path, hub: SmallHub
+) -> None:
+    own = tmp_path / "own-qgdr"
+    shutil.copytree(tiny_encoder, own)
+    (own / "README.md").write_text("---\nlicense: mit\n---\nA card.\n")
+    server = {"HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1"}
+    done = python(tmp_path, "-c", PUSH, str(own), TOKEN, **server)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [f"{hub.url}/some-lab/new/commit/{COMMIT}", "True"]
+    assert hub.messages == ["First weights"]
+    assert {"README.md", "qgdr_config.json", "modules.json", "model.safetensors"} <= set(
+        hub.models["some-lab/new"]
+    )
+    assert list(hub.large.values()) == [(own / "model.safetensors").read_bytes()]
+
+
+def test_an_upload_that_is_refused_is_one_error(tmp_path: Path, tiny_encoder: Path, hub: SmallHub) -> None:
+    server = {"HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1"}
+    done = python(tmp_path, "-c", PUSH, str(tiny_encoder), "hf_wrong", **server)
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(
+        "qgdr_pyserini.errors.QgdrError: some-lab/new: not uploaded to the Hugging Face hub"
+    )
+    assert "401" in last
+    assert "some-lab/new" not in hub.models

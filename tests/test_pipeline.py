@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from pathlib import Path
 
 import hub_layouts
 import pytest
@@ -17,6 +18,7 @@ from safetensors.torch import load_file
 from training_slices import EVERY_STAGE, cut
 from transformers import Trainer
 
+import qgdr_pyserini
 from qgdr_pyserini.cli.main import main
 from qgdr_pyserini.collection.corpus import Passage, write_corpus
 from qgdr_pyserini.collection.tevatron import Candidate, CandidateList, read_candidates, write_candidates
@@ -209,9 +211,22 @@ def tevatron_folder(tmp_path):
     return folder
 
 
-@pytest.mark.parametrize(("student", "first"), [("xlm_roberta", "given"), ("mbert", "bm25")])
+def by_command(recipe, data, output, settings):
+    values = {key: value if isinstance(value, Path) else json.dumps(value) for key, value in settings.items()}
+    overrides = [item for key, value in values.items() for item in ("--set", f"{key}={value}")]
+    done = CliRunner().invoke(main, command(recipe, data, output, *overrides)[3:])
+    assert done.exit_code == 0, done.stderr
+
+
+def by_function(recipe, data, output, settings):
+    assert qgdr_pyserini.train_encoder(recipe, data, output, settings=settings) == output / "encoder"
+
+
+@pytest.mark.parametrize(
+    ("student", "first", "train"), [("xlm_roberta", "given", by_function), ("mbert", "bm25", by_command)]
+)
 def test_checkpoints_in_hub_layouts_go_through_the_paper_scale_recipe(
-    tevatron_folder, tmp_path, student, first
+    tevatron_folder, tmp_path, student, first, train
 ):
     (tmp_path / "hub").mkdir()
     checkpoint = getattr(hub_layouts, student)(tmp_path / "hub" / student)
@@ -221,18 +236,14 @@ def test_checkpoints_in_hub_layouts_go_through_the_paper_scale_recipe(
         "teacher.source.checkpoint": teacher,
         "negatives.first": first,
         "iterations": 1,
-        "generation.languages": '["de", "ru"]',
+        "generation.languages": ["de", "ru"],
         **{
             f"{group}.{key}": value
             for group in ("warmup", "teacher.generation", "teacher.ranking", "distillation")
             for key, value in (("steps", 2), ("batch_size", 4))
         },
     }
-    overrides = [item for key, value in settings.items() for item in ("--set", f"{key}={value}")]
-    done = CliRunner().invoke(
-        main, command("qgdr-xor-tydi", tevatron_folder, tmp_path / "run", *overrides)[3:]
-    )
-    assert done.exit_code == 0, done.stderr
+    train("qgdr-xor-tydi", tevatron_folder, tmp_path / "run", settings)
     encoder = DualEncoder.from_pretrained(tmp_path / "run" / "encoder")
     assert encoder.config.pooling == "cls"
     assert encoder.encode_queries(["Wo entspringt die Donau?"]).shape == (1, 32)

@@ -9,6 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from qgdr_pyserini.model.precision import OnDisk
+    from qgdr_pyserini.model.towers import Tower
 
 
 @click.group()
@@ -46,24 +47,36 @@ def show(name: str) -> None:
     Example:
       qgdr encoders show qgdr
     """
-    from qgdr_pyserini.errors import QgdrError
-    from qgdr_pyserini.model.registry import find_encoder, is_ours
+    from qgdr_pyserini.model.towers import find_towers
 
-    folder = find_encoder(name)
-    if not is_ours(folder):
-        _show_settings(folder)
-    card = folder / "README.md"
+    towers = find_towers(name)
+    if towers.shared:
+        _show_tower(towers.query)
+        return
+    for what, tower in (("questions", towers.query), ("passages", towers.passage)):
+        click.secho(f"{what}: {tower.folder}", bold=True)
+        _show_tower(tower)
+
+
+def _show_tower(tower: Tower) -> None:
+    from qgdr_pyserini.errors import QgdrError
+    from qgdr_pyserini.model.registry import is_ours
+
+    own = is_ours(tower.folder)
+    if not own:
+        _show_settings(tower)
+    card = tower.folder / "README.md"
     if card.is_file():
         click.echo(card.read_text(encoding="utf-8"))
-    elif is_ours(folder):
+    elif own:
         raise QgdrError(f"{card}: no such file; this encoder has no card")
 
 
-def _show_settings(folder: Path) -> None:
+def _show_settings(tower: Tower) -> None:
     from qgdr_pyserini.model.description import describe
     from qgdr_pyserini.model.encoder_options import NOTHING
 
-    found = describe(folder, NOTHING)
+    found = describe(tower.folder, NOTHING, tower.role)
     for key, value in found.config.model_dump().items():
         left_open = "  (its folder does not say)" if key in found.left_open else ""
         click.echo(f"{key.replace('_', ' ')}: {value!r}{left_open}")

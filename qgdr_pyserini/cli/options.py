@@ -24,7 +24,8 @@ encoder_option = click.option(
     default="qgdr",
     show_default=True,
     metavar="NAME|PATH",
-    help="A shipped encoder; a folder, sentence-transformers' too; or a name on the Hugging Face hub.",
+    help="A shipped encoder; a folder, sentence-transformers' too; or a name on the Hugging Face hub. A+B: A "
+    "for questions, B for passages.",
 )
 threads_option = click.option(
     "--threads", type=click.IntRange(min=1), metavar="N", help="CPU threads.  [default: all cores]"

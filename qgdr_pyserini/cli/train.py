@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -61,11 +59,12 @@ def train(
         return
     if data is None or output is None:
         raise click.UsageError("--data and --output are needed (or --dry-run).")
+    from qgdr_pyserini.pyserini_plugin.for_training import bm25_scorer_for, rank_with_bm25
     from qgdr_pyserini.train.pipeline import RunOptions, train_encoder
     from qgdr_pyserini.train.teacher_only import train_teacher
 
-    scorer = functools.partial(_bm25_scorer, data)
-    options = RunOptions(resume=resume, reuse=reuse, bm25=_bm25, bm25_scorer=scorer, say=_say)
+    scorer = bm25_scorer_for(data)
+    options = RunOptions(resume=resume, reuse=reuse, bm25=rank_with_bm25, bm25_scorer=scorer, say=_say)
     if teacher_only:
         click.echo(f"teacher: {train_teacher(settings, data, output, options)}")
     else:
@@ -74,16 +73,3 @@ def train(
 
 def _say(line: str) -> None:
     click.echo(line, err=True)
-
-
-def _bm25(*arguments: Any) -> Any:
-    # Java starts only where a recipe asks for BM25.
-    from qgdr_pyserini.pyserini_plugin.bm25_ranker import rank_with_bm25
-
-    return rank_with_bm25(*arguments)
-
-
-def _bm25_scorer(data: Path, rows: Any, passages: Any) -> Any:
-    from qgdr_pyserini.pyserini_plugin.bm25_scorer import score_with_bm25
-
-    return score_with_bm25(rows, passages, data / "lexicon.tsv.gz", data / "names.tsv.gz")

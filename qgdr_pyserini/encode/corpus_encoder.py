@@ -27,7 +27,8 @@ from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.files import put_in_place, refuse_existing
 from qgdr_pyserini.lock import only_writer
 from qgdr_pyserini.model.dual_encoder import DualEncoder
-from qgdr_pyserini.model.registry import DEFAULT_ENCODER, encoder_name, find_encoder, is_ours
+from qgdr_pyserini.model.registry import DEFAULT_ENCODER, is_ours
+from qgdr_pyserini.model.towers import Tower, Towers, find_towers
 
 INDEX = "index"
 
@@ -56,6 +57,10 @@ class EncodedCorpus:
     resumed: int
     seconds: float
 
+    def __fspath__(self) -> str:
+        """Return the index's path, so that this stands for it."""
+        return str(self.index)
+
 
 def encode_corpus(
     corpus: str | os.PathLike[str],
@@ -80,7 +85,7 @@ def encode_corpus(
     index
         The index's directory: ``index`` and ``docid`` as Pyserini writes them, and ``qgdr.json``.
     encoder
-        Name or path, as `find_encoder` takes it.
+        Name or path, as `find_towers` takes it; of two encoders, the second makes the vectors.
     resume
         Go on where an earlier run stopped; begin where none did.
     overwrite
@@ -106,13 +111,13 @@ def encode_corpus(
     chosen = options or EncodingOptions()
     place = Path(index)
     refuse_output(place, overwrite=overwrite, resume=resume)
-    folder = find_encoder(encoder)
+    towers = find_towers(encoder)
     passages = _not_empty(corpus)
-    models = _load(folder, chosen)
+    models = _load(towers.passage, chosen)
     model = models[0]
     for guess in model.guesses:
         tell(guess)
-    job = _job(corpus, folder, model, chosen) | {_REPLACE: overwrite}
+    job = _job(corpus, towers, model, chosen, tell) | {_REPLACE: overwrite}
     with only_writer(place):
         refuse_output(place, overwrite=overwrite, resume=resume)
         if resume and not Unfinished.stands_at(partial_folder(place)) and (place / DOCIDS).is_file():
@@ -228,12 +233,16 @@ def _finished_before(place: Path, job: dict[str, Any]) -> EncodedCorpus:
 
 
 def _job(
-    corpus: str | os.PathLike[str], folder: Path, model: DualEncoder, options: EncodingOptions
+    corpus: str | os.PathLike[str],
+    towers: Towers,
+    model: DualEncoder,
+    options: EncodingOptions,
+    tell: Callable[[str], object],
 ) -> dict[str, Any]:
     """Say what is being made, as far as it decides what comes out."""
     prefixes = {"query_prefix": model.config.query_prefix, "passage_prefix": model.config.passage_prefix}
     return {
-        "encoder": encoder_name(folder),
+        "encoder": towers.name,
         "fingerprint": model.fingerprint,
         "dimension": model.dimension,
         "pooling": model.config.pooling,
@@ -245,8 +254,26 @@ def _job(
         "batch_tokens": options.batch_tokens,
         "shard": str(options.shard),
         FILES: describe_files(corpus),
-        **({} if is_ours(folder) else prefixes),
+        **({} if is_ours(towers.passage.folder) else prefixes),
+        **({} if towers.shared else {"query_tower": _query_tower(towers, model.dimension, options, tell)}),
     }
+
+
+def _query_tower(
+    towers: Towers, dimension: int, options: EncodingOptions, tell: Callable[[str], object]
+) -> dict[str, Any]:
+    """Say which encoder is for the queries."""
+    model = DualEncoder.from_tower(towers.query, options=options.settings)
+    if model.dimension != dimension:
+        raise QgdrError(
+            f"{towers.name}: the first gives vectors of {model.dimension} components, the second of "
+            f"{dimension}; they do not belong together"
+        )
+    for guess in model.guesses:
+        tell(guess)
+    names = ("pooling", "normalize", "query_prefix", "passage_prefix")
+    settings = {name: getattr(model.config, name) for name in names}
+    return {"encoder": towers.query_name, "fingerprint": model.fingerprint, **settings}
 
 
 def _open_work(
@@ -296,13 +323,14 @@ def _not_empty(corpus: str | os.PathLike[str]) -> Iterator[Passage]:
     return itertools.chain([first], passages)
 
 
-def _load(folder: Path, options: EncodingOptions) -> list[DualEncoder]:
-    models = load_on_all(folder, device_names(options.device), options.settings)
+def _load(tower: Tower, options: EncodingOptions) -> list[DualEncoder]:
+    models = load_on_all(tower, device_names(options.device), options.settings)
     model = models[0]
     positions = getattr(model.model.config, "max_position_embeddings", None)
     longest = min(length for length in (positions, model.tokenizer.model_max_length) if length)
     if options.max_length and options.max_length > longest:
+        name = tower.folder.name
         raise QgdrError(
-            f"max length {options.max_length} is more than the {longest} tokens that {folder.name} takes"
+            f"max length {options.max_length} is more than the {longest} tokens that {name} takes"
         )
     return models

@@ -7,7 +7,6 @@ import queue
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 
 import torch
 
@@ -18,6 +17,7 @@ from qgdr_pyserini.encode.vectors import Vectors
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.encoder_options import NOTHING, EncoderOptions
+from qgdr_pyserini.model.towers import Tower
 
 Computed = tuple[TokenWindow, Vectors, int]
 """A window, its vectors, and how many tokens its device computes at a time by now."""
@@ -46,11 +46,11 @@ def device_names(device: str | None) -> list[str]:
     return names
 
 
-def load_on_all(folder: Path, names: Sequence[str], settings: EncoderOptions = NOTHING) -> list[DualEncoder]:
+def load_on_all(tower: Tower, names: Sequence[str], settings: EncoderOptions = NOTHING) -> list[DualEncoder]:
     """Load an encoder on every device; those on the CPU share its threads."""
     if len(names) > 1 and names[0].startswith("cpu"):
         torch.set_num_threads(max(1, torch.get_num_threads() // len(names)))
-    return [DualEncoder.from_pretrained(folder, name, settings) for name in names]
+    return [DualEncoder.from_tower(tower, name, settings) for name in names]
 
 
 def compute(

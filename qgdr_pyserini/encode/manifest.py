@@ -6,7 +6,7 @@ import dataclasses
 import importlib.metadata
 import json
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from qgdr_pyserini.errors import InputError
 from qgdr_pyserini.files import atomic_text
@@ -14,6 +14,14 @@ from qgdr_pyserini.files import atomic_text
 MANIFEST = "qgdr.json"
 _PREFIXES = ("query_prefix", "passage_prefix")
 PACKAGES = ("qgdr-pyserini", "faiss-cpu", "torch", "transformers")
+
+
+class Maker(NamedTuple):
+    """An encoder: its name, its fingerprint, and what is said of its settings."""
+
+    encoder: str
+    fingerprint: str
+    settings: dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -48,6 +56,9 @@ class IndexManifest:
         Digest of the passages in the index.
     query_prefix, passage_prefix
         What is put before texts; None for an encoder of ours, whose own settings say it.
+    query_tower
+        Where another encoder is for queries: its name, fingerprint, pooling, normalisation and prefixes. Then
+        ``encoder`` names both, and the rest is the passages'.
     """
 
     encoder: str
@@ -67,6 +78,16 @@ class IndexManifest:
     contents: str
     query_prefix: str | None = None
     passage_prefix: str | None = None
+    query_tower: dict[str, Any] | None = None
+
+    @property
+    def maker_of_queries(self) -> Maker:
+        """What has to encode the queries."""
+        tower = self.query_tower
+        if tower is None:
+            return Maker(self.encoder, self.fingerprint, self.settings)
+        settings = {key: value for key, value in tower.items() if key not in ("encoder", "fingerprint")}
+        return Maker(tower["encoder"], tower["fingerprint"], settings)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -77,7 +98,7 @@ class IndexManifest:
     def write(self, path: Path) -> None:
         """Write it, with the versions of the packages at work."""
         content: dict[str, Any] = dataclasses.asdict(self) | {"versions": _versions()}
-        for key in _PREFIXES:
+        for key in (*_PREFIXES, "query_tower"):
             if content[key] is None:
                 del content[key]
         with atomic_text(path) as file:

@@ -29,6 +29,7 @@ _VECTORS = "vectors.f32"
 _COMMON = (
     "encoder",
     "fingerprint",
+    "query_tower",
     "dimension",
     "pooling",
     "normalized",

@@ -1,14 +1,15 @@
-"""How far a long run has come: a bar on a terminal, a plain line now and then elsewhere."""
+"""How far a long run has come: a bar on a terminal or in a notebook, elsewhere a plain line now and then."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
-from typing import TextIO
+from typing import Any, TextIO
 
-from tqdm import tqdm
+from qgdr_pyserini.screen import shows_bars
 
 Advance = Callable[[int], object]
 """Called with how many were done since the last call."""
@@ -40,11 +41,20 @@ def progress(
         To be called with the number done since the last call.
     """
     target = stream or sys.stderr
-    if target.isatty():
-        with tqdm(unit=f" {unit}", file=target) as bar:
+    if shows_bars(stream):
+        with _bar(unit, target) as bar:
             yield bar.update
     else:
         yield _PlainLines(unit, target, seconds, clock)
+
+
+def _bar(unit: str, target: TextIO) -> Any:
+    with warnings.catch_warnings():
+        # Without ipywidgets, a notebook gets a bar of characters, and no word about it.
+        warnings.simplefilter("ignore")
+        from tqdm.auto import tqdm
+
+        return tqdm(unit=f" {unit}", file=target)
 
 
 class _PlainLines:

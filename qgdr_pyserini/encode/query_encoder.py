@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import pandas as pd
-
 from qgdr_pyserini.collection.topics import read_topics
-from qgdr_pyserini.encode.compatibility import agree_with_index
+from qgdr_pyserini.encode.compatibility import agree_with_index, refuse_other_passage_tower
 from qgdr_pyserini.encode.precision import lay_out
 from qgdr_pyserini.files import atomic_directory
-from qgdr_pyserini.model.dual_encoder import DualEncoder
+from qgdr_pyserini.model.dual_encoder import DualEncoder, Vectors
 from qgdr_pyserini.model.encoder_options import NOTHING, EncoderOptions
-from qgdr_pyserini.model.registry import DEFAULT_ENCODER, encoder_name, find_encoder
+from qgdr_pyserini.model.registry import DEFAULT_ENCODER
+from qgdr_pyserini.model.towers import find_towers
 
 FILE = "embedding.pkl"
 
@@ -39,7 +38,7 @@ def encode_queries(
     output
         The directory to write: ``embedding.pkl``, a pandas table of ``id``, ``text`` and ``embedding``.
     encoder
-        Name or path, as `find_encoder` takes it.
+        Name or path, as `find_towers` takes it; of two encoders, the first.
     index
         An index that the queries are meant for, to see to it that the same encoder made it. What neither the
         encoder's folder nor ``settings`` says is taken from it.
@@ -64,15 +63,38 @@ def encode_queries(
         ``output``.
     """
     queries = read_topics(topics)
-    folder = find_encoder(encoder)
-    model = DualEncoder.from_pretrained(folder, device, settings)
+    model = load_query_encoder(encoder, index=index, device=device, settings=settings, tell=tell)
+    vectors = lay_out(model).encode_queries(list(queries.values()))
+    write_queries(output, queries, vectors, overwrite=overwrite)
+    return len(queries)
+
+
+def load_query_encoder(
+    encoder: str,
+    *,
+    index: str | os.PathLike[str] | None = None,
+    device: str = "cpu",
+    settings: EncoderOptions = NOTHING,
+    tell: Callable[[str], object] = lambda message: None,
+) -> DualEncoder:
+    """Load an encoder for queries, which may be meant for an index; parameters as in `encode_queries`."""
+    towers = find_towers(encoder)
+    model = DualEncoder.from_tower(towers.query, device, settings)
     if index is not None:
-        agree_with_index(index, encoder_name(folder), model)
+        agree_with_index(index, towers.name, model)
+        refuse_other_passage_tower(index, towers)
     for guess in model.guesses:
         tell(guess)
-    vectors = lay_out(model).encode_queries(list(queries.values()))
+    return model
+
+
+def write_queries(
+    output: str | os.PathLike[str], queries: Mapping[str, str], vectors: Vectors, *, overwrite: bool
+) -> None:
+    """Write encoded queries, ``(queries, dimension)``, for ``--encoded-queries``; see `encode_queries`."""
+    import pandas as pd  # not needed for vectors alone
+
     # Pyserini looks a query's vector up by its text.
     table = pd.DataFrame({"id": list(queries), "text": list(queries.values()), "embedding": list(vectors)})
     with atomic_directory(output, overwrite=overwrite) as work:
         table.to_pickle(Path(work) / FILE)
-    return len(queries)

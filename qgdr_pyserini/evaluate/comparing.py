@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +55,33 @@ class Request:
     overwrite: bool = False
 
 
+@dataclass(frozen=True, kw_only=True)
+class Material:
+    """What is compared, and what a report shows of it.
+
+    Parameters
+    ----------
+    systems
+        With their hits.
+    qrels, qrels_file
+        Judgements, and what to call them; none if all metrics look for answers.
+    answered
+        Answers, for metrics that look for them.
+    languages, questions
+        By qid, as far as they are known.
+    corpus
+        What was searched, for the passages to be shown.
+    """
+
+    systems: Sequence[System]
+    qrels: Qrels
+    qrels_file: str = "qrels"
+    answered: Answered | None = None
+    languages: Mapping[str, str] = field(default_factory=dict)
+    questions: Mapping[str, str] = field(default_factory=dict)
+    corpus: str | None = None
+
+
 def run_comparison(request: Request) -> tuple[Comparison, list[Path]]:
     """Read the files, compare, and write the report.
 
@@ -77,29 +104,59 @@ def run_comparison(request: Request) -> tuple[Comparison, list[Path]]:
     check_metrics(request.metrics)
     refuse_report(request.output, overwrite=request.overwrite)
     refuse_files(_prediction_files(request).values(), overwrite=request.overwrite)
-    qrels = read_qrels(request.qrels) if request.qrels else {}
     systems = add_fused(read_systems(request.runs), request.fuse)
     topics = [file for pattern in request.topics for file in expand_pattern(pattern)]
-    answered = read_answered(request.answers, request.corpus or "", systems) if request.answers else None
-    comparison = compare(
-        qrels,
-        systems,
-        check_metrics(request.metrics or _usual_metrics(request, qrels)),
+    qrels = read_qrels(request.qrels) if request.qrels else {}
+    metrics = check_metrics(request.metrics or usual_metrics(qrels, answers=request.answers is not None))
+    material = Material(
+        systems=systems,
+        qrels=qrels,
         qrels_file=request.qrels or "",
-        answered=answered,
-        baseline=request.baseline,
+        answered=read_answered(request.answers, request.corpus or "", systems) if request.answers else None,
         languages=read_languages(topics),
-        only=request.languages,
-        mean_of=request.mean_of,
+        questions={qid: text for file in topics for qid, text in read_topics(file).items()},
+        corpus=request.corpus,
     )
-    files = write_report(
+    comparison = compare_material(
+        material, metrics, baseline=request.baseline, only=request.languages, mean_of=request.mean_of
+    )
+    files = report_material(material, comparison, request.output, overwrite=request.overwrite)
+    return comparison, [*files, *_write_predictions(request, systems, material.answered)]
+
+
+def compare_material(
+    material: Material,
+    metrics: Sequence[str],
+    *,
+    baseline: str | None = None,
+    only: Sequence[str] = (),
+    mean_of: Sequence[str] = (),
+) -> Comparison:
+    """Compare what was read; parameters and errors as in `compare`."""
+    return compare(
+        material.qrels,
+        material.systems,
+        metrics,
+        qrels_file=material.qrels_file,
+        answered=material.answered,
+        baseline=baseline,
+        languages=material.languages,
+        only=only,
+        mean_of=mean_of,
+    )
+
+
+def report_material(
+    material: Material, comparison: Comparison, output: str, *, overwrite: bool
+) -> tuple[Path, ...]:
+    """Write the report of a comparison; see `write_report`."""
+    return write_report(
         comparison,
-        request.output,
-        curves=_curves(comparison, systems, qrels),
-        changes=_changes(request, comparison, systems, qrels, topics),
-        overwrite=request.overwrite,
+        output,
+        curves=_curves(comparison, material.systems, material.qrels),
+        changes=_changes(material, comparison),
+        overwrite=overwrite,
     )
-    return comparison, [*files, *_write_predictions(request, systems, answered)]
 
 
 def _curves(
@@ -111,25 +168,19 @@ def _curves(
     return {system.name: recall_curve(qrels, system.run, judged[0]) for system in systems}
 
 
-def _changes(
-    request: Request,
-    comparison: Comparison,
-    systems: Sequence[System],
-    qrels: Qrels,
-    topics: Sequence[str],
-) -> list[Changes]:
-    """Find queries to show, with questions and passages as far as --topics and --corpus give them."""
+def _changes(material: Material, comparison: Comparison) -> list[Changes]:
+    """Find queries to show, with questions and passages as far as topics and corpus are there."""
     if comparison.baseline is None:
         return []
-    questions = {qid: text for file in topics for qid, text in read_topics(file).items()}
-    passages = read_passages(request.corpus, systems) if request.corpus else {}
+    systems = material.systems
+    passages = read_passages(material.corpus, systems) if material.corpus else {}
     metric = next(iter(comparison.results))
     others = [system.name for system in systems if system.name != comparison.baseline]
     return [
         Changes(
             name,
             metric,
-            *largest_changes(comparison, metric, name, systems, qrels, questions, passages),
+            *largest_changes(comparison, metric, name, systems, material.qrels, material.questions, passages),
         )
         for name in others[:SHOWN_SYSTEMS]
     ]
@@ -144,11 +195,11 @@ def _refuse_options(request: Request) -> None:
         raise QgdrError("--xor-predictions needs --answers FILE and --corpus PATH")
 
 
-def _usual_metrics(request: Request, qrels: Qrels) -> tuple[str, ...]:
-    """Choose metrics by what there is to measure on."""
+def usual_metrics(qrels: Qrels, *, answers: bool) -> tuple[str, ...]:
+    """Choose metrics by what there is to measure on: other ones where judgements are graded."""
     graded = any(grade > 1 for judged in qrels.values() for grade in judged.values())
     judging = GRADED_METRICS if graded else DEFAULT_METRICS if qrels else ()
-    return (*judging, *(ANSWER_METRICS if request.answers else ()))
+    return (*judging, *(ANSWER_METRICS if answers else ()))
 
 
 def _prediction_files(request: Request) -> dict[str, Path]:

@@ -81,6 +81,14 @@ def fuse(name: str, method: str, systems: Sequence[System]) -> System:
     return System(name, files, run, f"{name} is fused from {names} by ranx ({method}).")
 
 
+def check_method(method: str) -> None:
+    """Raise `QgdrError` unless ``method`` is one of `BY_RANK` or `BY_SCORE`."""
+    if method not in (*BY_RANK, *BY_SCORE):
+        near = difflib.get_close_matches(method, (*BY_RANK, *BY_SCORE), n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join((*BY_RANK, *BY_SCORE))}"
+        raise QgdrError(f"unknown method {method!r}; {hint}")
+
+
 def _prepared(run: Run, qids: Iterable[str], method: str) -> Run:
     """Give every query to ranx: with scores in 0..1, or where ranks count, such as sorting cannot mix up."""
     prepare = _scaled if method in BY_SCORE else _by_rank
@@ -102,10 +110,10 @@ def _by_rank(hits: Mapping[str, float]) -> dict[str, float]:
 def _parse(option: str, systems: Sequence[System]) -> tuple[str, str, list[System]]:
     named, equals, rest = option.partition("=")
     method, colon, listed = (rest if equals else option).partition(":")
-    if method not in (*BY_RANK, *BY_SCORE):
-        near = difflib.get_close_matches(method, (*BY_RANK, *BY_SCORE), n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join((*BY_RANK, *BY_SCORE))}"
-        raise QgdrError(f"--fuse {option!r}: unknown method {method!r}; {hint}")
+    try:
+        check_method(method)
+    except QgdrError as error:
+        raise QgdrError(f"--fuse {option!r}: {error}") from None
     by_name = {system.name: system for system in systems}
     names = list(dict.fromkeys(listed.split(","))) if colon else list(by_name)
     if unknown := [name for name in names if name not in by_name]:

@@ -15,6 +15,8 @@ from transformers import AutoModelForSequenceClassification, PreTrainedModel, Pr
 from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.loading import ModelSource, load_model
+from qgdr_pyserini.model.precision import Precision
+from qgdr_pyserini.model.pushing import Pushable
 from qgdr_pyserini.model.teacher import Pair, Query, Scores, Teacher
 from qgdr_pyserini.model.teacher_settings import TeacherSettings
 
@@ -31,7 +33,7 @@ class CrossEncoderSettings(TeacherSettings):
     max_length: int = Field(default=256, ge=8)
 
 
-class CrossEncoder(torch.nn.Module, Teacher):
+class CrossEncoder(torch.nn.Module, Pushable, Teacher):
     """Scores a pair by a classification head on a transformer that reads both texts (Nogueira & Cho 2019).
 
     Parameters
@@ -47,7 +49,7 @@ class CrossEncoder(torch.nn.Module, Teacher):
 
     Examples
     --------
-    >>> teacher = CrossEncoder.load(ModelSource(checkpoint="xlm-roberta-base"))  # doctest: +SKIP
+    >>> teacher = CrossEncoder.from_pretrained("cross-encoder/mmarco-mMiniLMv2-L12-H384-v1")  # doctest: +SKIP
     >>> danube = Passage("1", "Danube", "It rises in the Black Forest.")  # doctest: +SKIP
     >>> teacher.score([Query("Wo entspringt die Donau?", "de")], [danube])  # doctest: +SKIP
     """
@@ -65,6 +67,43 @@ class CrossEncoder(torch.nn.Module, Teacher):
         self.tokenizer = tokenizer
         self.settings = settings
         self.batch_size = batch_size
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: str | os.PathLike[str],
+        device: str = "cpu",
+        *,
+        precision: Precision = "fp32",
+        batch_size: int = 32,
+    ) -> CrossEncoder:
+        """Load a trained one by its name or folder, to score with.
+
+        Parameters
+        ----------
+        name
+            A folder or a name on the Hugging Face hub: what `save_pretrained` wrote, or any sequence
+            classifier of transformers with one output.
+        device
+            ``cpu``, ``cuda``, ``cuda:1``, …
+        precision
+            Of the weights and of what is computed: ``fp32``, ``bf16``, or ``auto``.
+        batch_size
+            Pairs computed at a time.
+
+        Raises
+        ------
+        QgdrError
+            If there is no such model, it is of another kind or was never trained for this, or the device is
+            absent.
+        """
+        from qgdr_pyserini.model.teachers import load_teacher  # which knows this class
+
+        name = os.fspath(name)
+        teacher = load_teacher(name, kind=cls, device=device, precision=precision, batch_size=batch_size)
+        assert isinstance(teacher, cls)
+        teacher.folder = Path(name)
+        return teacher
 
     @classmethod
     def load(

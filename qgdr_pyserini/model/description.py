@@ -69,7 +69,7 @@ class Description:
             yield f"{self.folder}: has prompts for other tasks ({names}); --query-prefix takes one's text"
 
 
-def describe(folder: Path, options: EncoderOptions) -> Description:
+def describe(folder: Path, options: EncoderOptions, role: str | None = None) -> Description:
     """Read a folder that sentence-transformers saved, or that holds a bare transformer.
 
     Parameters
@@ -78,13 +78,15 @@ def describe(folder: Path, options: EncoderOptions) -> Description:
         With ``modules.json``, or with ``config.json`` alone.
     options
         What the user says of it.
+    role
+        ``query`` or ``passage``: which of two towers in the folder.
 
     Raises
     ------
     QgdrError
         If the folder cannot be used, or says otherwise than the user.
     """
-    found = _from_modules(folder) if (folder / MODULES).is_file() else _bare(folder)
+    found = _from_modules(folder, role) if (folder / MODULES).is_file() else _bare(folder)
     refuse_contradiction(folder, found.config, found.left_open, options)
     return dataclasses.replace(
         found,
@@ -120,8 +122,8 @@ def _bare(folder: Path) -> Description:
     )
 
 
-def _from_modules(folder: Path) -> Description:
-    transformer, pooling, *layers = read_modules(folder)
+def _from_modules(folder: Path, role: str | None) -> Description:
+    transformer, pooling, *layers = read_modules(folder, role)
     for layer in layers:
         refuse_token_layer(layer)
     prompts = read_prompts(folder)

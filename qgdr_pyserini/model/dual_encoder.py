@@ -26,14 +26,16 @@ from qgdr_pyserini.model.foreign import load_foreign
 from qgdr_pyserini.model.head import Head
 from qgdr_pyserini.model.loading import ModelSource, load_model, place
 from qgdr_pyserini.model.pooling import pool
+from qgdr_pyserini.model.pushing import Pushable
 from qgdr_pyserini.model.registry import is_encoder
+from qgdr_pyserini.model.towers import Role, Tower, find_towers
 
 Vectors = npt.NDArray[np.float32]
 
 _PADDED_TO = 8
 
 
-class DualEncoder(torch.nn.Module):
+class DualEncoder(torch.nn.Module, Pushable):
     """A multilingual encoder whose towers for queries and passages share their weights.
 
     Parameters
@@ -58,8 +60,7 @@ class DualEncoder(torch.nn.Module):
 
     Examples
     --------
-    >>> from qgdr_pyserini.model.registry import find_encoder
-    >>> encoder = DualEncoder.from_pretrained(find_encoder("qgdr"))
+    >>> encoder = DualEncoder.from_pretrained("qgdr")
     >>> query = encoder.encode_queries(["Wo entspringt die Donau?"])
     >>> texts = ["It rises in the Black Forest.", "It is a bridge in San Francisco."]
     >>> scores = query @ encoder.encode_passages(texts, ["Danube", "Golden Gate Bridge"]).T
@@ -85,28 +86,40 @@ class DualEncoder(torch.nn.Module):
 
     @classmethod
     def from_pretrained(
-        cls, folder: str | os.PathLike[str], device: str = "cpu", options: EncoderOptions = NOTHING
+        cls,
+        name: str | os.PathLike[str],
+        device: str = "cpu",
+        options: EncoderOptions = NOTHING,
+        role: Role | None = None,
     ) -> DualEncoder:
         """Load an encoder, in single precision, ready to encode.
 
         Parameters
         ----------
-        folder
-            What `save_pretrained` wrote, or sentence-transformers; or a bare transformer.
+        name
+            A folder: what `save_pretrained` wrote, or sentence-transformers; or a bare transformer. As text,
+            also ``qgdr`` or another name under ``encoders/``, or a name on the Hugging Face hub.
         device
             ``cpu``, ``cuda``, ``cuda:1``, …
         options
             What the folder says nothing about.
+        role
+            ``query`` or ``passage``: which of two encoders, where ``name`` names two; see `find_towers`.
 
         Raises
         ------
         QgdrError
-            If the folder is no encoder or cannot be used here, its files are damaged, it says otherwise than
-            ``options``, or the device is absent.
+            If there is no such encoder, it cannot be used here, its files are damaged, they say otherwise
+            than ``options``, or the device is absent.
         """
-        path = Path(folder)
+        return cls.from_tower(find_towers(name).of(role), device, options)
+
+    @classmethod
+    def from_tower(cls, tower: Tower, device: str = "cpu", options: EncoderOptions = NOTHING) -> DualEncoder:
+        """Load one tower of an encoder that may have two; see `from_pretrained`."""
+        path = tower.folder
         ours = (path / CONFIG_NAME).exists() or not is_encoder(path)
-        encoder = cls._from_ours(path, options) if ours else cls._from_foreign(path, options)
+        encoder = cls._from_ours(path, options) if ours else cls._from_foreign(tower, options)
         encoder.folder = path
         return encoder.to_device(device)
 
@@ -124,8 +137,8 @@ class DualEncoder(torch.nn.Module):
         return cls(model, tokenizer, config).eval()
 
     @classmethod
-    def _from_foreign(cls, path: Path, options: EncoderOptions) -> DualEncoder:
-        found = load_foreign(path, options)
+    def _from_foreign(cls, tower: Tower, options: EncoderOptions) -> DualEncoder:
+        found = load_foreign(tower.folder, options, tower.role)
         encoder = cls(found.model, found.tokenizer, found.description.config, found.head).eval()
         encoder.left_open = found.description.left_open
         encoder.guesses = tuple(found.description.guesses())

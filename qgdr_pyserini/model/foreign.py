@@ -26,6 +26,7 @@ from qgdr_pyserini.model.modules_json import read_object
 from qgdr_pyserini.model.weights import refuse_pickles
 
 _ADAPTER = "adapter_config.json"
+_OF_WHOLE_TEXTS = {"dpr"}  # its first output is the pooled vector
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class ForeignEncoder:
     head: Head | None
 
 
-def load_foreign(folder: Path, options: EncoderOptions) -> ForeignEncoder:
+def load_foreign(folder: Path, options: EncoderOptions, role: str | None = None) -> ForeignEncoder:
     """Load an encoder that sentence-transformers saved, or a bare transformer, in single precision.
 
     No code of the folder's is run, and no pickle opened.
@@ -49,6 +50,8 @@ def load_foreign(folder: Path, options: EncoderOptions) -> ForeignEncoder:
         With ``modules.json``, or with ``config.json`` alone.
     options
         What the user says of it.
+    role
+        ``query`` or ``passage``: which of two towers in the folder.
 
     Raises
     ------
@@ -56,7 +59,7 @@ def load_foreign(folder: Path, options: EncoderOptions) -> ForeignEncoder:
         If the folder cannot be used, or says otherwise than the user.
     """
     _refuse_unusable(folder)
-    found = describe(folder, options)
+    found = describe(folder, options, role)
     model = _load_transformer(found.transformer)
     tokenizer = _load_tokenizer(found.transformer, found.lower_case)
     head = load_head(found.layers, int(model.config.hidden_size), found.prompts.truncate)
@@ -67,7 +70,7 @@ def _refuse_unusable(folder: Path) -> None:
     """Name what other libraries would end in a traceback, or a question on the terminal, for."""
     for file in (*folder.glob(_ADAPTER), *folder.glob(f"*/{_ADAPTER}")):
         raise InputError("an adapter; merge it into its model, and save that", file)
-    for file in (*folder.glob("config.json"), *folder.glob("0_*/config.json")):
+    for file in (*folder.glob("config.json"), *folder.glob("*/config.json")):
         content = read_object(file)
         if "auto_map" in content and content.get("model_type") not in CONFIG_MAPPING:
             raise InputError("needs code of its own (auto_map), which is not run here", file)
@@ -76,6 +79,8 @@ def _refuse_unusable(folder: Path) -> None:
 def _load_transformer(folder: Path) -> PreTrainedModel:
     refuse_pickles(folder)
     config = load_config(str(folder), trust_remote_code=False)
+    if config.model_type in _OF_WHOLE_TEXTS:
+        raise QgdrError(f"{folder}: a model of type {config.model_type} gives no vectors of tokens to pool")
     # Of an encoder and a decoder, only the encoder; its own configuration may no longer tell of the other.
     two = config.is_encoder_decoder or config.model_type in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES
     kind = AutoModelForTextEncoding if two else AutoModel

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 from qgdr_pyserini.errors import QgdrError, first_line
+from qgdr_pyserini.screen import shows_bars
 
 # Settings, vocabularies and weights that can be opened; no pickles, no code, no other formats' copies.
 _WANTED = ("*.json", "*.txt", "*.model", "*.safetensors", "*.jinja", "README.md")
@@ -39,8 +39,7 @@ def fetch_encoder(name: str) -> Path:
     """
     import huggingface_hub
 
-    if not sys.stderr.isatty():
-        huggingface_hub.utils.disable_progress_bars()  # type: ignore[attr-defined]
+    _quiet_unless_shown()
     try:
         return Path(
             huggingface_hub.snapshot_download(
@@ -64,3 +63,50 @@ def hub_name(folder: Path) -> str | None:
     """
     cached = _CACHED.fullmatch(folder.parent.parent.name)
     return cached[1].replace("--", "/") if cached and folder.parent.name == "snapshots" else None
+
+
+def push_folder(folder: Path, repo_id: str, *, private: bool | None, message: str, token: str | None) -> str:
+    """Upload a folder to the hub, as one commit to a repository that is made where there is none.
+
+    Parameters
+    ----------
+    folder
+        What to upload.
+    repo_id
+        ``OWNER/NAME``, or ``NAME`` for one of the user's own.
+    private
+        Whether a new repository is; the owner's default when None.
+    message
+        Of the commit.
+    token
+        Of the hub; the one that ``hf auth login`` saved when None.
+
+    Returns
+    -------
+    str
+        The commit's address.
+
+    Raises
+    ------
+    QgdrError
+        If the hub cannot be reached or refuses, for want of a token for one.
+    """
+    import huggingface_hub
+
+    _quiet_unless_shown()
+    hub = huggingface_hub.HfApi(token=token)
+    try:
+        name = hub.create_repo(repo_id, private=private, exist_ok=True).repo_id
+        return str(hub.upload_folder(repo_id=name, folder_path=folder, commit_message=message).commit_url)
+    except Exception as error:
+        raise QgdrError(
+            f"{repo_id}: not uploaded to the Hugging Face hub ({first_line(error)}); "
+            "'hf auth login' saves a token that may write"
+        ) from error
+
+
+def _quiet_unless_shown() -> None:
+    from huggingface_hub.utils.tqdm import disable_progress_bars
+
+    if not shows_bars():
+        disable_progress_bars()

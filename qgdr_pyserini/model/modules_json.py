@@ -12,6 +12,10 @@ from qgdr_pyserini.files import read_json
 MODULES = "modules.json"
 
 _THEIRS = "sentence_transformers."
+_ROUTERS = ("Router", "Asym")
+_ROUTER_FILES = ("router_config.json", "config.json")
+_ROUTES = {"query": ("query",), "passage": ("document", "passage", "corpus")}
+"""The names of a router's ways, by what goes there."""
 _BEHIND_POOLING = ("Dense", "Normalize", "Dropout")
 
 
@@ -31,24 +35,25 @@ class Module:
     folder: Path
 
 
-def read_modules(folder: Path) -> list[Module]:
+def read_modules(folder: Path, role: str | None = None) -> list[Module]:
     """Read an encoder's parts: a transformer, pooling, and layers behind it.
 
     Parameters
     ----------
     folder
         The encoder's, with ``modules.json``.
+    role
+        ``query`` or ``passage``: which way to take where a router sends questions and passages different
+        ways.
 
     Raises
     ------
     InputError
-        If the file is no list of modules, or a module is one that cannot be done here.
+        If the file is no list of modules, a module is one that cannot be done here, or a router has no such
+        way.
     """
     path = folder / MODULES
-    content = read_json(path)
-    if not isinstance(content, list) or not content:
-        raise InputError("not a list of modules", path)
-    modules = [_read(entry, path) for entry in content]
+    modules = [part for module in _listed(path) for part in _on_the_way(module, role, path)]
     for place, module in enumerate(modules):
         allowed = (("Transformer",), ("Pooling",))[place] if place < 2 else _BEHIND_POOLING
         if module.kind not in allowed:
@@ -62,6 +67,11 @@ def read_modules(folder: Path) -> list[Module]:
     return modules
 
 
+def has_routes(folder: Path) -> bool:
+    """Tell whether an encoder with ``modules.json`` sends questions and passages different ways."""
+    return any(module.kind in _ROUTERS for module in _listed(folder / MODULES))
+
+
 def read_object(path: Path) -> dict[str, Any]:
     """Read a JSON file that holds an object; empty if there is no such file."""
     if not path.is_file():
@@ -70,6 +80,30 @@ def read_object(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError("not a JSON object", path)
     return content
+
+
+def _listed(path: Path) -> list[Module]:
+    content = read_json(path)
+    if not isinstance(content, list) or not content:
+        raise InputError("not a list of modules", path)
+    return [_read(entry, path) for entry in content]
+
+
+def _on_the_way(module: Module, role: str | None, path: Path) -> list[Module]:
+    """Put in a router's place what a role meets there."""
+    if module.kind not in _ROUTERS:
+        return [module]
+    if role is None:
+        raise InputError("has one encoder for questions and one for passages, where one is needed", path)
+    file = next((module.folder / name for name in _ROUTER_FILES if (module.folder / name).is_file()), path)
+    content = read_object(file) if file != path else {}
+    ways, kinds = content.get("structure"), content.get("types")
+    if not isinstance(ways, dict) or not isinstance(kinds, dict):
+        raise InputError("has a router, but no router_config.json with 'structure' and 'types'", path)
+    way = next((ways[name] for name in _ROUTES[role] if name in ways), None)
+    if not isinstance(way, list):
+        raise InputError(f"its router has no way called {' or '.join(_ROUTES[role])}", file)
+    return [_read({"type": kinds.get(name), "path": name}, file) for name in way]
 
 
 def _read(entry: Any, path: Path) -> Module:

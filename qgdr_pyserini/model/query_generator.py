@@ -15,7 +15,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.loading import ModelSource, is_causal, load_model
+from qgdr_pyserini.model.precision import Precision
 from qgdr_pyserini.model.prompt import Prompt, unknown_field, write_prompt
+from qgdr_pyserini.model.pushing import Pushable
 from qgdr_pyserini.model.teacher import Query, Teacher
 from qgdr_pyserini.model.teacher_settings import TeacherSettings
 
@@ -61,7 +63,7 @@ class GeneratedQuery(NamedTuple):
     text: str
 
 
-class QueryGenerator(torch.nn.Module, Teacher):
+class QueryGenerator(torch.nn.Module, Pushable, Teacher):
     r"""Scores a query by how likely the generator would have asked it, given the passage.
 
     .. math:: t(q, p) = \frac{1}{|q|} \sum_i \log P(q_i \mid q_{<i}, p)
@@ -83,7 +85,7 @@ class QueryGenerator(torch.nn.Module, Teacher):
 
     Examples
     --------
-    >>> generator = QueryGenerator.load(ModelSource(checkpoint="google/mt5-base"))  # doctest: +SKIP
+    >>> generator = QueryGenerator.from_pretrained("google/mt5-base")  # doctest: +SKIP
     >>> danube = Passage("1", "Danube", "It rises in the Black Forest.")  # doctest: +SKIP
     >>> generator.score([Query("Wo entspringt die Donau?", "de")], [danube])  # doctest: +SKIP
     >>> generator.generate([danube], ["de", "zh"], n=10, seed=0)  # doctest: +SKIP
@@ -110,6 +112,42 @@ class QueryGenerator(torch.nn.Module, Teacher):
         self.settings = settings
         self.batch_size = batch_size
         self.memory_mb = memory_mb
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: str | os.PathLike[str],
+        device: str = "cpu",
+        *,
+        precision: Precision = "fp32",
+        batch_size: int = 16,
+    ) -> QueryGenerator:
+        """Load a trained one by its name or folder, to score with or to write.
+
+        Parameters
+        ----------
+        name
+            A folder or a name on the Hugging Face hub: what `save_pretrained` wrote, or any seq2seq or
+            causal language model of transformers; a GGUF file too.
+        device
+            ``cpu``, ``cuda``, ``cuda:1``, …
+        precision
+            Of the weights and of what is computed: ``fp32``, ``bf16``, or ``auto``.
+        batch_size
+            Passages encoded at a time.
+
+        Raises
+        ------
+        QgdrError
+            If there is no such model, it is of another kind or was never trained for this, or the device is
+            absent.
+        """
+        from qgdr_pyserini.model.teachers import load_generator  # which knows this class
+
+        name = os.fspath(name)
+        teacher = load_generator(name, device=device, precision=precision, batch_size=batch_size)
+        teacher.folder = Path(name)
+        return teacher
 
     @classmethod
     def load(

@@ -12,6 +12,9 @@ from qgdr_pyserini.model.modules_json import MODULES
 
 DEFAULT_ENCODER = "qgdr"
 
+PAIR = ("query_encoder", "passage_encoder")
+"""Folders of the two encoders that are one together."""
+
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -52,7 +55,7 @@ def find_encoder(name: str) -> Path:
     QgdrError
         If there is no such encoder.
     """
-    folder = _find(name, is_encoder)
+    folder = find_folder(name)
     if folder is not None:
         return folder
     bare = name.removeprefix(f"{DEFAULT_ENCODER}:")
@@ -62,6 +65,17 @@ def find_encoder(name: str) -> Path:
         return fetch_encoder(bare)
     except QgdrError as error:
         raise _unknown(name, f"no folder either, and {error}") from error
+
+
+def find_folder(name: str) -> Path | None:
+    """Find the folder of an encoder that is on this machine, without the hub; None if there is none.
+
+    Raises
+    ------
+    QgdrError
+        If there is a folder of that name that is no encoder.
+    """
+    return _find(name, is_encoder)
 
 
 def find_own_encoder(name: str) -> Path:
@@ -84,7 +98,12 @@ def is_ours(folder: Path) -> bool:
 
 def is_encoder(folder: Path) -> bool:
     """Tell whether a folder holds anything that an encoder can be made of."""
-    return (folder / "config.json").is_file() or (folder / MODULES).is_file()
+    return (folder / "config.json").is_file() or (folder / MODULES).is_file() or is_pair(folder)
+
+
+def is_pair(folder: Path) -> bool:
+    """Tell whether a folder holds two encoders: ``query_encoder`` and ``passage_encoder``."""
+    return all((folder / name).is_dir() and is_encoder(folder / name) for name in PAIR)
 
 
 def _find(name: str, fits: Callable[[Path], bool]) -> Path | None:

@@ -13,12 +13,13 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from qgdr_pyserini.collection.corpus import corpus_files, on_hub, read_corpus
+from qgdr_pyserini.collection.runs import write_run
 from qgdr_pyserini.collection.topics import read_topics, topics_language
 from qgdr_pyserini.dictionary.dictionary import Dictionary
 from qgdr_pyserini.dictionary.loading import base_language, read_dictionaries
 from qgdr_pyserini.dictionary.translating import translate
 from qgdr_pyserini.errors import InputError, QgdrError
-from qgdr_pyserini.files import atomic_directory, atomic_text
+from qgdr_pyserini.files import atomic_directory
 from qgdr_pyserini.pyserini_plugin import lucene
 
 KEPT = "qgdr-bm25.json"
@@ -152,15 +153,47 @@ def write_bm25_runs(
     runs = _run_files(topics, Path(output), options.tag)
     _refuse_existing(runs.values(), options)
     queries = [read_topics(file) for file in topics]
-    lucene.check_language(options.language)
-    dictionaries = _dictionaries(runs, options, reporter)
-    Path(output).mkdir(parents=True, exist_ok=True)
-    with _index(corpus, Path(output), options, reporter) as index:
-        for (language, run), questions in zip(runs.items(), queries, strict=True):
-            reporter.say(f"Searching {len(questions):,} queries: {run}")
-            found = _search(index, questions, dictionaries.get(language), options)
-            write_run(run, found, options.tag)
+    asked = dict(zip(runs, queries, strict=True))
+    for language, found in search_bm25(corpus, asked, Path(output), options, reporter):
+        reporter.say(f"Searching {len(asked[language]):,} queries: {runs[language]}")
+        write_run(runs[language], found, options.tag)
     return list(runs.values())
+
+
+def search_bm25(
+    corpus: StrPath,
+    topics: Mapping[str, Mapping[str, str]],
+    scratch: Path,
+    options: Options,
+    reporter: Reporter,
+) -> Iterator[tuple[str, Iterator[tuple[str, lucene.Hits]]]]:
+    """Search a corpus with BM25, one language after the other.
+
+    Parameters
+    ----------
+    corpus, options, reporter
+        As in `write_bm25_runs`.
+    topics
+        Questions by qid by language.
+    scratch
+        Folder in which the Lucene index lies meanwhile, if it is not kept; made if missing.
+
+    Yields
+    ------
+    tuple of str and Iterator
+        A language, and qids with their hits, which are searched for as they are taken.
+
+    Raises
+    ------
+    QgdrError
+        If an input is wrong, or another index is in the way.
+    """
+    lucene.check_language(options.language)
+    dictionaries = _dictionaries(topics, options, reporter)
+    scratch.mkdir(parents=True, exist_ok=True)
+    with _index(corpus, scratch, options, reporter) as index:
+        for language, questions in topics.items():
+            yield language, _search(index, questions, dictionaries.get(language), options)
 
 
 def _dictionaries(languages: Iterable[str], options: Options, reporter: Reporter) -> Mapping[str, Dictionary]:
@@ -185,14 +218,6 @@ def _search(
         return lucene.search(index, questions, options.ranking)
     words = {qid: translate(question, dictionary) for qid, question in questions.items()}
     return lucene.search_translated(index, words, options.ranking)
-
-
-def write_run(path: Path, results: Iterable[tuple[str, lucene.Hits]], tag: str) -> None:
-    """Write hits as a TREC run, which appears only when complete."""
-    with atomic_text(path) as file:
-        for qid, hits in results:
-            for rank, (docid, score) in enumerate(hits, 1):
-                file.write(f"{qid} Q0 {docid} {rank} {score:.6f} {tag}\n")
 
 
 def _run_files(topics: Sequence[StrPath], output: Path, tag: str) -> dict[str, Path]:

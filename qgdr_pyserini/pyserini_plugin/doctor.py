@@ -181,12 +181,12 @@ def check_encoder(name: str | None = None) -> str:
     import numpy as np
 
     from qgdr_pyserini.model.dual_encoder import DualEncoder
-    from qgdr_pyserini.model.registry import DEFAULT_ENCODER, find_encoder
+    from qgdr_pyserini.model.registry import DEFAULT_ENCODER
 
     name = name or DEFAULT_ENCODER
     try:
-        folder = find_encoder(name)
-        encoder = DualEncoder.from_pretrained(folder)
+        encoder = DualEncoder.from_pretrained(name, role="query")
+        folder = encoder.folder
         vectors = encoder.encode_queries(["Wo entspringt die Donau?"])
     except QgdrError as error:
         raise Unwell(str(error), f"train one with 'qgdr train', or {REINSTALL}") from None

@@ -16,6 +16,7 @@ from qgdr_pyserini.pyserini_plugin.commands import one_line_errors
 
 if TYPE_CHECKING:
     from qgdr_pyserini.model.dual_encoder import DualEncoder
+    from qgdr_pyserini.model.towers import Role
 
 KEY = "qgdr"
 """Under which our encoders stand in Pyserini's tables."""
@@ -30,7 +31,7 @@ class QgdrQueryEncoder(QueryEncoder):  # type: ignore[misc]
     ----------
     encoder_dir
         ``qgdr`` or another name under ``encoders/``, ``qgdr:PATH``, ``qgdr:NAME`` for one on the
-        Hugging Face hub, or a path.
+        Hugging Face hub, or a path; ``qgdr:A+B`` where A encodes questions and B passages.
     device
         ``cpu``, ``cuda:0``, …
     prefix
@@ -55,10 +56,18 @@ class QgdrQueryEncoder(QueryEncoder):  # type: ignore[misc]
         self, encoder_dir: str = "qgdr", *, device: str = "cpu", prefix: str | None = None, **kwargs: Any
     ) -> None:
         super().__init__()
-        self.name = encoder_dir
-        self.encoder = load_encoder(encoder_dir, device)
+        self.name: str | None = encoder_dir
+        self.encoder = load_encoder(encoder_dir, device, "query")
         self.prefix = f"{prefix} " if prefix else ""
         self.has_model = True
+
+    @classmethod
+    def wrapping(cls, encoder: DualEncoder) -> QgdrQueryEncoder:
+        """Make one of an encoder that is loaded already."""
+        made = cls.__new__(cls)
+        QueryEncoder.__init__(made)
+        made.name, made.encoder, made.prefix, made.has_model = None, encoder, "", True
+        return made
 
     def encode(self, query: str, max_length: int | None = None, **kwargs: Any) -> Vector:
         """Encode one query.
@@ -119,7 +128,7 @@ class QgdrDocumentEncoder(DocumentEncoder):  # type: ignore[misc]
     """
 
     def __init__(self, model_name: str = "qgdr", *, device: str = "cpu", **kwargs: Any) -> None:
-        self.encoder = load_encoder(model_name, device)
+        self.encoder = load_encoder(model_name, device, "passage")
         tell_guesses(self.encoder)
         self.has_model = True
 
@@ -153,14 +162,13 @@ class QgdrDocumentEncoder(DocumentEncoder):  # type: ignore[misc]
         return self.encoder.encode_passages(texts, heads, max_length=length)
 
 
-def load_encoder(name: str, device: str) -> DualEncoder:
-    """Load the encoder that ``name`` means; a wrong one is one line under a Pyserini command."""
+def load_encoder(name: str, device: str, role: Role) -> DualEncoder:
+    """Load the encoder that ``name`` means for a role; a wrong one is one line under a Pyserini command."""
     from qgdr_pyserini.encode.precision import lay_out
     from qgdr_pyserini.model.dual_encoder import DualEncoder
-    from qgdr_pyserini.model.registry import find_encoder
 
     with one_line_errors():
-        return lay_out(DualEncoder.from_pretrained(find_encoder(name), device))
+        return lay_out(DualEncoder.from_pretrained(name, device, role=role))
 
 
 def tell_guesses(encoder: DualEncoder) -> None:

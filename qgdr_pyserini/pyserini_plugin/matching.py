@@ -28,10 +28,14 @@ def check_maker(index_dir: str, query_encoder: Any) -> None:
     QgdrError
         If another encoder made it.
     """
-    from qgdr_pyserini.encode.compatibility import agree_with_index
+    from qgdr_pyserini.encode.compatibility import agree_with_index, refuse_other_passage_tower
+    from qgdr_pyserini.model.towers import find_towers
 
     if _is_described(index_dir):
-        agree_with_index(index_dir, query_encoder.name, query_encoder.encoder)
+        encoder = query_encoder.encoder
+        agree_with_index(index_dir, query_encoder.name or str(encoder.folder), encoder)
+        if query_encoder.name is not None:
+            refuse_other_passage_tower(index_dir, find_towers(query_encoder.name))
 
 
 def check_match(index_dir: str, index: Any, query_encoder: Any) -> None:

@@ -109,11 +109,12 @@ def _check(arguments: Sequence[str]) -> None:
             raise QgdrError(f"missing option {name} (see 'qgdr search --help')")
     indexes = option_values(arguments, "--index")
     for index in indexes:
-        _check_index(Path(index), together=len(indexes) > 1)
+        check_index(Path(index), together=len(indexes) > 1)
     _check_topics(Path(values["--topics"] or ""))
 
 
-def _check_index(index: Path, together: bool) -> None:
+def check_index(index: Path, together: bool) -> None:
+    """Raise `QgdrError` unless there is an index; not ``together`` with others, it may be a prebuilt one."""
     if index.is_dir():
         for name in INDEX_FILES:
             if not (index / name).is_file():

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TextIO
+from pathlib import Path
 
 from qgdr_pyserini.collection.corpus import Passage, read_corpus
+from qgdr_pyserini.collection.runs import write_run
 from qgdr_pyserini.collection.tevatron import Candidate, CandidateList
 from qgdr_pyserini.collection.topics import read_topics, topics_language
 from qgdr_pyserini.errors import InputError, QgdrError
-from qgdr_pyserini.files import atomic_text
-from qgdr_pyserini.model.teacher import Teacher
+from qgdr_pyserini.model.teacher import Query, Teacher
 from qgdr_pyserini.train.negatives import read_ranking
 from qgdr_pyserini.train.steps import score_rows
 
@@ -70,17 +70,45 @@ def rerank_file(
         raise QgdrError(f"--tag {tag!r}: is empty or holds whitespace, which TREC files cannot")
     ranking = _read_rankings(runs, depth)
     queries = _read_queries(topics, language)
+    return write_run(Path(target), rerank(ranking, queries, corpus, teacher, advance), tag)
+
+
+def rerank(
+    ranking: Mapping[str, Sequence[str]],
+    queries: Mapping[str, Query],
+    corpus: AnyPath,
+    teacher: Teacher,
+    advance: Callable[[int], object] = id,
+) -> Iterator[tuple[str, list[tuple[str, float]]]]:
+    """Let a teacher rank hits anew.
+
+    Parameters
+    ----------
+    ranking
+        Docids by qid: all that are to be ranked.
+    queries
+        By qid.
+    corpus, teacher, advance
+        As in `rerank_file`.
+
+    Yields
+    ------
+    tuple of str and list
+        Qid, and docids with scores as trec_eval orders them; queries in the order of ``queries``.
+
+    Raises
+    ------
+    QgdrError
+        If a ranked query is not among ``queries``, or a hit not in the corpus.
+    """
     if missing := next((qid for qid in ranking if qid not in queries), None):
         raise QgdrError(f"query {missing!r} of the run is in none of the topics; give those it was made with")
     passages = _read_passages(corpus, {docid for docids in ranking.values() for docid in docids})
-    rows = [_row(qid, queries[qid], ranking[qid], passages) for qid in queries if qid in ranking]
-    with atomic_text(target) as file:
-        for start in range(0, len(rows), _BLOCK):
-            block = rows[start : start + _BLOCK]
-            for row in score_rows(block, teacher):
-                _write(file, row, tag)
-            advance(len(block))
-    return len(rows)
+    rows = [_row(qid, query, ranking[qid], passages) for qid, query in queries.items() if qid in ranking]
+    for start in range(0, len(rows), _BLOCK):
+        block = rows[start : start + _BLOCK]
+        yield from ((row.query_id, _ranked(row)) for row in score_rows(block, teacher))
+        advance(len(block))
 
 
 def _read_rankings(runs: Sequence[AnyPath], depth: int) -> dict[str, list[str]]:
@@ -95,12 +123,12 @@ def _read_rankings(runs: Sequence[AnyPath], depth: int) -> dict[str, list[str]]:
     return found
 
 
-def _read_queries(topics: Sequence[AnyPath], language: str) -> dict[str, tuple[str, str]]:
-    """Read query and language by qid, languages one after the other."""
-    found: dict[str, tuple[str, str]] = {}
+def _read_queries(topics: Sequence[AnyPath], language: str) -> dict[str, Query]:
+    """Read queries by qid, languages one after the other."""
+    found: dict[str, Query] = {}
     for file in topics:
         lang = topics_language(file) or language
-        found |= {qid: (query, lang) for qid, query in read_topics(file).items()}
+        found |= {qid: Query(query, lang) for qid, query in read_topics(file).items()}
     return found
 
 
@@ -111,19 +139,12 @@ def _read_passages(corpus: AnyPath, docids: set[str]) -> dict[str, Passage]:
     return found
 
 
-def _row(
-    qid: str, query: tuple[str, str], docids: Sequence[str], passages: Mapping[str, Passage]
-) -> CandidateList:
+def _row(qid: str, query: Query, docids: Sequence[str], passages: Mapping[str, Passage]) -> CandidateList:
     candidates = tuple(Candidate(passages[docid]) for docid in docids)
-    return CandidateList(qid, query[0], (), candidates, query[1])
+    return CandidateList(qid, query.text, (), candidates, query.language)
 
 
-def _write(file: TextIO, row: CandidateList, tag: str) -> None:
-    for rank, (score, docid) in enumerate(_ranked(row), 1):
-        file.write(f"{row.query_id} Q0 {docid} {rank} {score:.6f} {tag}\n")
-
-
-def _ranked(row: CandidateList) -> Iterator[tuple[float, str]]:
+def _ranked(row: CandidateList) -> list[tuple[str, float]]:
     """Order hits as trec_eval does: by score as it is written, equal scores by docid, both descending."""
     hits = [(round(item.score or 0.0, 6), item.passage.docid) for item in row.candidates]
-    yield from sorted(hits, reverse=True)
+    return [(docid, score) for score, docid in sorted(hits, reverse=True)]

@@ -77,6 +77,7 @@ def test_questions_go_by_the_first_one_named_with_the_second_or_alone(work, name
         ),
         ("{0}/answering+{0}/asking", "for queries of asking"),
         ("{0}/asking+{0}/bare", r"not by the second encoder of asking\+bare"),
+        ("{0}/asking+{0}/asking", r"not by the second encoder of asking\+asking"),
     ],
 )
 def test_other_towers_are_refused(work, name, message):
@@ -170,6 +171,10 @@ def test_towers_of_other_dimensions_do_not_belong_together(work, tmp_path):
 def test_a_pair_needs_two_names(name):
     with pytest.raises(QgdrError, match=r"two encoders are QUERY_ENCODER\+PASSAGE_ENCODER"):
         find_towers(name)
+
+
+def test_a_name_of_ours_may_have_the_prefix_too():
+    assert find_towers("qgdr:qgdr") == find_towers("qgdr")
 
 
 def test_where_one_encoder_is_needed_a_pair_is_refused(work):

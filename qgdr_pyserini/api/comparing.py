@@ -110,8 +110,10 @@ def compare(
     >>> qrels = {"q1": {"a": 1}, "q2": {"b": 1}}
     >>> runs = {"bm25": {"q1": {"c": 2.0, "a": 1.0}}, "dense": {"q1": {"a": 0.9}, "q2": {"b": 0.8}}}
     >>> table = compare(runs, qrels, metrics=["mrr@10"])
-    >>> table[["system", "score", "wins"]].to_dict("list")
-    {'system': ['bm25', 'dense'], 'score': [0.25, 1.0], 'wins': [<NA>, 2]}
+    >>> table[["system", "score", "wins"]]
+      system  score  wins
+    0   bm25   0.25  <NA>
+    1  dense   1.00     2
     """
     if qrels is None and answers is None:
         raise QgdrError("nothing to measure on; give qrels, or answers and corpus")

@@ -108,9 +108,11 @@ def is_pair(folder: Path) -> bool:
 
 def _find(name: str, fits: Callable[[Path], bool]) -> Path | None:
     known = _named(fits)
-    if name in known:
-        return known[name]
-    folder = Path(name.removeprefix(f"{DEFAULT_ENCODER}:")).expanduser()
+    bare = name.removeprefix(f"{DEFAULT_ENCODER}:")
+    for one in (name, bare):
+        if one in known:
+            return known[one]
+    folder = Path(bare).expanduser()
     if fits(folder):
         return folder
     if folder.is_dir():

@@ -50,23 +50,21 @@ class Towers:
     name
         What both together are called.
     query, passage
-        The towers; equal where questions and passages have one encoder.
+        The towers.
+    shared
+        Whether one encoder was named, for both.
     """
 
     name: str
     query: Tower
     passage: Tower
+    shared: bool = False
 
     @property
     def query_name(self) -> str:
         """What the tower for questions is called: as the pair, if its folder holds both."""
         both = self.query.role is not None or self.query.folder.name == PAIR[0]
         return self.name if both else encoder_name(self.query.folder)
-
-    @property
-    def shared(self) -> bool:
-        """Whether one encoder does both."""
-        return self.query == self.passage
 
     def of(self, role: Role | None) -> Tower:
         """Return a role's tower.
@@ -112,7 +110,8 @@ def find_towers(name: str | os.PathLike[str]) -> Towers:
 def _in_folder(folder: Path) -> Towers:
     name = encoder_name(folder)
     if is_pair(folder):
-        return Towers(name, *(Tower(folder / tower) for tower in PAIR))
+        query, passage = (Tower(folder / tower) for tower in PAIR)
+        return Towers(name, query, passage)
     if (folder / MODULES).is_file() and has_routes(folder):
         return Towers(name, Tower(folder, "query"), Tower(folder, "passage"))
-    return Towers(name, Tower(folder), Tower(folder))
+    return Towers(name, Tower(folder), Tower(folder), shared=True)

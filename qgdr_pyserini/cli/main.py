@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from qgdr_pyserini import __version__
+from qgdr_pyserini.cli.ask import ask
 from qgdr_pyserini.cli.bm25 import bm25
 from qgdr_pyserini.cli.collection import collection
 from qgdr_pyserini.cli.combine_scores import combine_scores
@@ -36,6 +37,7 @@ def main() -> None:
 
 
 _COMMANDS = (
+    ask,
     bm25,
     collection,
     combine_scores,

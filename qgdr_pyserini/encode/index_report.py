@@ -18,14 +18,12 @@ import torch  # noqa: F401  before faiss, see flat_index
 import faiss
 
 from qgdr_pyserini.collection.topics import read_topics
-from qgdr_pyserini.encode.compatibility import UNKNOWN, agree_with_index
+from qgdr_pyserini.encode.compatibility import encoder_of_index
 from qgdr_pyserini.encode.manifest import IndexManifest
 from qgdr_pyserini.encode.opening import open_index
 from qgdr_pyserini.encode.vectors import Vectors
-from qgdr_pyserini.errors import InputError, QgdrError
+from qgdr_pyserini.errors import InputError
 from qgdr_pyserini.files import read_lines
-from qgdr_pyserini.model.dual_encoder import DualEncoder
-from qgdr_pyserini.model.registry import encoder_name, find_encoder, named_encoders
 
 Rows = npt.NDArray[np.int64]
 
@@ -122,7 +120,7 @@ def report_index(
     place = Path(index)
     manifest = IndexManifest.read(place)
     found, ids = _open(place)
-    queries = _encode(place, manifest, topics, encoder)
+    queries = _encode(place, topics, encoder)
     faiss.omp_set_num_threads(threads)
     k = min(k, found.ntotal)
     truth, against = _exact(found, ids, exact, queries, k)
@@ -143,24 +141,9 @@ def _open(place: Path) -> tuple[Any, list[str]]:
     return open_index(place), [docid for _, docid in read_lines(place / "docid")]
 
 
-def _encode(
-    place: Path, manifest: IndexManifest, topics: Sequence[str | os.PathLike[str]], encoder: str | None
-) -> Vectors:
-    if encoder is None and manifest.encoder == UNKNOWN:
-        raise QgdrError(f"{place}: does not say which encoder made it; name it with --encoder")
-    folder = find_encoder(encoder) if encoder else _maker(place, manifest.encoder)
-    model = DualEncoder.from_pretrained(folder)
-    agree_with_index(place, encoder_name(folder), model)
-    if model.dimension != manifest.dimension:
-        raise QgdrError(f"{place}: dimension {manifest.dimension}, but {folder.name} has {model.dimension}")
+def _encode(place: Path, topics: Sequence[str | os.PathLike[str]], encoder: str | None) -> Vectors:
+    model = encoder_of_index(place, encoder)
     return model.encode_queries([text for file in topics for text in read_topics(file).values()])
-
-
-def _maker(place: Path, name: str) -> Path:
-    """Find the encoder that an index names; what was a folder's name there is no name on the hub."""
-    if "/" not in name and not Path(name).is_dir() and name not in named_encoders():
-        raise QgdrError(f"{place}: made by {name!r}, not to be found by this name; name it with --encoder")
-    return find_encoder(name)
 
 
 def _exact(

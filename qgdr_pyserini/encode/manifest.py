@@ -13,6 +13,7 @@ from qgdr_pyserini.files import atomic_text
 
 MANIFEST = "qgdr.json"
 _PREFIXES = ("query_prefix", "passage_prefix")
+_OPTIONAL = (*_PREFIXES, "store")
 PACKAGES = ("qgdr-pyserini", "faiss-cpu", "torch", "transformers")
 
 
@@ -48,6 +49,8 @@ class IndexManifest:
         Digest of the passages in the index.
     query_prefix, passage_prefix
         What is put before texts; None for an encoder of ours, whose own settings say it.
+    store
+        The file beside the index that holds its passages; None where there is none.
     """
 
     encoder: str
@@ -67,6 +70,7 @@ class IndexManifest:
     contents: str
     query_prefix: str | None = None
     passage_prefix: str | None = None
+    store: str | None = None
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -77,7 +81,7 @@ class IndexManifest:
     def write(self, path: Path) -> None:
         """Write it, with the versions of the packages at work."""
         content: dict[str, Any] = dataclasses.asdict(self) | {"versions": _versions()}
-        for key in _PREFIXES:
+        for key in _OPTIONAL:
             if content[key] is None:
                 del content[key]
         with atomic_text(path) as file:
@@ -104,6 +108,16 @@ class IndexManifest:
             ) from None
         except (ValueError, TypeError, AttributeError):
             raise InputError("not the manifest of an index; encode the corpus again", path) from None
+
+
+def note_store(index: Path, store: str) -> None:
+    """Note in an index's manifest that a file holds its passages."""
+    content = json.loads((index / MANIFEST).read_text(encoding="utf-8"))
+    # The versions are those at work when it was made, and stay last.
+    content |= {"store": store, "versions": content.pop("versions", {})}
+    with atomic_text(index / MANIFEST) as file:
+        json.dump(content, file, indent=2)
+        file.write("\n")
 
 
 def _versions() -> dict[str, str]:

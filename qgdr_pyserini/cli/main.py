@@ -22,6 +22,7 @@ from qgdr_pyserini.cli.plan import plan
 from qgdr_pyserini.cli.reproduce import reproduce
 from qgdr_pyserini.cli.rerank import rerank
 from qgdr_pyserini.cli.search import search
+from qgdr_pyserini.cli.serve import serve
 from qgdr_pyserini.cli.shards import merge_shards
 from qgdr_pyserini.cli.steps import generate_queries, mine_negatives, score
 from qgdr_pyserini.cli.train import train
@@ -58,6 +59,7 @@ _COMMANDS = (
     rerank,
     score,
     search,
+    serve,
     train,
 )
 for command in _COMMANDS:

@@ -36,7 +36,7 @@ device_option = click.option(
 store_option = click.option(
     "--store/--no-store",
     default=True,
-    help="Keep the passages themselves beside the index, for 'qgdr ask'.  [default: store]",
+    help="Keep the passages themselves beside the index, for 'qgdr ask' and 'qgdr serve'.  [default: store]",
 )
 teacher_option = click.option(
     "--teacher",

@@ -150,6 +150,29 @@ def atomic_bytes(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         raise
 
 
+@contextlib.contextmanager
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a name that no file has, to be written by what takes names alone; then rename the file.
+
+    Parameters
+    ----------
+    path
+        The final name; its folder has to be there.
+
+    Yields
+    ------
+    Path
+        The temporary name, beside the final one.
+    """
+    target = Path(path)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
+        work = Path(folder) / target.name
+        yield work
+        sync(work)
+        work.replace(target)
+    sync(target.parent)
+
+
 def _as_text(raw: IO[bytes]) -> Iterator[TextIO]:
     text = io.TextIOWrapper(raw, encoding="utf-8", newline="\n")
     yield text

@@ -1,5 +1,6 @@
 """Encoding a corpus: the index is what brute force says, and nothing is lost when something goes wrong."""
 
+import dataclasses
 import importlib.metadata
 import io
 import json
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 import faiss
 
 from qgdr_pyserini.collection.corpus import Passage, read_corpus, write_corpus
+from qgdr_pyserini.collection.passage_store import PassageStore
 from qgdr_pyserini.encode.corpus_encoder import encode_corpus
 from qgdr_pyserini.encode.options import EncodingOptions
 from qgdr_pyserini.encode.progress import progress
@@ -85,7 +87,7 @@ def test_searching_the_index_equals_brute_force(tiny_encoder, corpus, tmp_path):
 
 def test_pyserinis_files_and_ours_and_nothing_else(tiny_encoder, corpus, tmp_path):
     encode_corpus(corpus, tmp_path / "indexes" / "tiny", str(tiny_encoder), options=SMALL)
-    assert sorted(files(tmp_path / "indexes" / "tiny")) == ["docid", "index", "qgdr.json"]
+    assert sorted(files(tmp_path / "indexes" / "tiny")) == ["docid", "index", "passages.sqlite", "qgdr.json"]
     assert [path.name for path in (tmp_path / "indexes").iterdir()] == ["tiny"]
     manifest = json.loads((tmp_path / "indexes" / "tiny" / "qgdr.json").read_text())
     versions = manifest.pop("versions")
@@ -105,11 +107,25 @@ def test_pyserinis_files_and_ours_and_nothing_else(tiny_encoder, corpus, tmp_pat
         "corpus_passages": 50,
         "files": [["corpus.jsonl", corpus.stat().st_size]],
         "contents": manifest["contents"],
+        "store": "passages.sqlite",
     }
     assert versions == {
         name: importlib.metadata.version(name)
         for name in ("qgdr-pyserini", "faiss-cpu", "torch", "transformers")
     }
+
+
+def test_the_passages_stand_beside_the_index_row_by_row(tiny_encoder, corpus, tmp_path):
+    encode_corpus(corpus, tmp_path / "index", str(tiny_encoder), options=SMALL)
+    store = PassageStore(tmp_path / "index" / "passages.sqlite")
+    assert list(store) == list(read_corpus(corpus))
+
+
+def test_without_a_store_there_is_none_and_nothing_says_so(tiny_encoder, corpus, tmp_path):
+    options = dataclasses.replace(SMALL, store=False)
+    encode_corpus(corpus, tmp_path / "index", str(tiny_encoder), options=options)
+    assert sorted(files(tmp_path / "index")) == ["docid", "index", "qgdr.json"]
+    assert "store" not in json.loads((tmp_path / "index" / "qgdr.json").read_text())
 
 
 def test_max_length_cuts_passages(tiny_encoder, tmp_path):

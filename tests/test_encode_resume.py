@@ -1,5 +1,6 @@
 """Whatever stops a run, going on gives the same bytes: real processes, real SIGKILLs, real full disks."""
 
+import dataclasses
 import json
 import multiprocessing
 import os
@@ -96,7 +97,7 @@ def test_killed_at_random_moments_and_resumed_gives_the_same_bytes(tiny_encoder,
     assert partly or KILLS < 10  # else none was killed at work
 
 
-@pytest.mark.parametrize("name", ["vectors.f32", "docid", "journal.jsonl"])
+@pytest.mark.parametrize("name", ["vectors.f32", "docid", "texts.jsonl", "journal.jsonl"])
 def test_a_torn_write_is_cut_off(name, tiny_encoder, corpus, whole, tmp_path, monkeypatch):
     partial = interrupted(corpus, tmp_path / "index", tiny_encoder, monkeypatch)
     with (partial / name).open("ab") as file:
@@ -105,7 +106,7 @@ def test_a_torn_write_is_cut_off(name, tiny_encoder, corpus, whole, tmp_path, mo
     assert files(tmp_path / "index") == files(whole)
 
 
-@pytest.mark.parametrize("name", ["vectors.f32", "docid"])
+@pytest.mark.parametrize("name", ["vectors.f32", "docid", "texts.jsonl"])
 def test_a_damaged_segment_is_named_and_nothing_is_lost(name, tiny_encoder, corpus, tmp_path, monkeypatch):
     partial = interrupted(corpus, tmp_path / "index", tiny_encoder, monkeypatch)
     good = files(partial)
@@ -156,6 +157,47 @@ def test_resuming_a_finished_index_changes_nothing(tiny_encoder, corpus, whole):
     assert files(whole) == before
     with pytest.raises(QgdrError, match="begun with max length 64, not 32"):
         encode_corpus(corpus, whole, str(tiny_encoder), options=EncodingOptions("cpu", 32), resume=True)
+
+
+def test_resuming_an_index_without_its_passages_adds_them_and_encodes_nothing(
+    tiny_encoder, corpus, whole, tmp_path, monkeypatch
+):
+    bare = dataclasses.replace(OPTIONS, store=False)
+    encode_corpus(corpus, tmp_path / "index", str(tiny_encoder), options=bare)
+    assert "passages.sqlite" not in files(tmp_path / "index")
+    monkeypatch.setattr(DualEncoder, "encode_tokens", lambda *args: pytest.fail("encoded again"))
+    done = encode_corpus(corpus, tmp_path / "index", str(tiny_encoder), options=OPTIONS, resume=True)
+    assert done.resumed == done.passages == 500
+    assert files(tmp_path / "index") == files(whole)
+    with pytest.raises(QgdrError, match="begun with the passages themselves; go on without --no-store"):
+        encode_corpus(corpus, tmp_path / "index", str(tiny_encoder), options=bare, resume=True)
+
+
+def test_a_store_is_neither_begun_nor_dropped_midway(tiny_encoder, corpus, tmp_path, monkeypatch):
+    partial = interrupted(corpus, tmp_path / "index", tiny_encoder, monkeypatch)
+    before = files(partial)
+    bare = dataclasses.replace(OPTIONS, store=False)
+    with pytest.raises(QgdrError, match="begun with the passages themselves; go on without --no-store"):
+        encode_corpus(corpus, tmp_path / "index", str(tiny_encoder), options=bare, resume=True)
+    assert files(partial) == before
+
+
+def test_work_that_an_older_version_began_goes_on_without_a_store(
+    tiny_encoder, corpus, whole, tmp_path, monkeypatch
+):
+    partial = interrupted(corpus, tmp_path / "index", tiny_encoder, monkeypatch)
+    (partial / "texts.jsonl").unlink()
+    job, *segments = map(json.loads, (partial / "journal.jsonl").read_text().splitlines())
+    del job["store"]
+    for segment in segments:
+        del segment["texts"], segment["texts_bytes"]
+    (partial / "journal.jsonl").write_text("".join(json.dumps(line) + "\n" for line in (job, *segments)))
+    with pytest.raises(QgdrError, match="begun without the passages themselves; go on with --no-store"):
+        encode(corpus, tmp_path / "index", tiny_encoder)
+    bare = dataclasses.replace(OPTIONS, store=False)
+    done = encode_corpus(corpus, tmp_path / "index", str(tiny_encoder), options=bare, resume=True)
+    assert done.resumed == 64
+    assert files(tmp_path / "index")["index"] == files(whole)["index"]
 
 
 def test_killed_between_the_last_rename_and_the_clearing_up(

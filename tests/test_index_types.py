@@ -1,5 +1,6 @@
 """Every kind of index finds what it should, and shards join into what an undivided run makes."""
 
+import dataclasses
 import json
 import shutil
 
@@ -94,10 +95,31 @@ def test_merged_shards_are_the_undivided_index(kind, shards, tiny_encoder, corpu
     # The order in which shards are named does not matter.
     merge_shards(tmp_path / "merged", [shards[2], shards[0], shards[1]], index_type=kind)
     whole, merged = files(tmp_path / "whole"), files(tmp_path / "merged")
-    assert merged["docid"] == whole["docid"]
-    assert merged["index"] == whole["index"]
+    for name in ("docid", "index", "passages.sqlite"):
+        assert merged[name] == whole[name]
     one, other = (json.loads(found["qgdr.json"]) for found in (whole, merged))
     assert {key for key in one if one[key] != other[key]} == {"contents"}
+
+
+def test_passages_are_merged_where_all_shards_have_them(shards, tiny_encoder, corpus, tmp_path):
+    merge_shards(tmp_path / "merged", shards, store=False)
+    assert "passages.sqlite" not in files(tmp_path / "merged")
+    bare = dataclasses.replace(options("sq8", "2/3"), store=False)
+    encode_corpus(corpus, tmp_path / "bare", str(tiny_encoder), options=bare)
+    some = [shards[0], tmp_path / "bare", shards[2]]
+    with pytest.raises(QgdrError, match=r"bare: without the passages that .*; leave them out .* --no-store"):
+        merge_shards(tmp_path / "other", some)
+    assert not (tmp_path / "other").exists()
+    merge_shards(tmp_path / "other", some, store=False)
+    assert files(tmp_path / "other") == files(tmp_path / "merged")
+
+
+def test_a_shard_with_the_passages_of_another_is_refused(shards, tmp_path):
+    wrong = shutil.copytree(shards[1], tmp_path / "wrong")
+    shutil.copy(shards[0] / "passages.sqlite", wrong)
+    with pytest.raises(InputError, match=r"wrong: passages\.sqlite holds other passages than its index"):
+        merge_shards(tmp_path / "merged", [shards[0], wrong, shards[2]])
+    assert not (tmp_path / "merged").exists()
 
 
 def test_a_merged_hnsw_index_holds_the_same_vectors(shards, tiny_encoder, corpus, tmp_path):

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from qgdr_pyserini.cli.options import device_option, encoder_option, encoder_settings, threads_option
+from qgdr_pyserini.cli.options import (
+    device_option,
+    encoder_option,
+    encoder_settings,
+    store_option,
+    threads_option,
+)
 from qgdr_pyserini.encode.options import INDEX_TYPES
 
 if TYPE_CHECKING:
@@ -54,6 +60,7 @@ if TYPE_CHECKING:
     help="Tokens computed at a time.  [default: chosen for the device]",
 )
 @click.option("--shard", metavar="I/N", help="Encode part I of N; 'qgdr merge-shards' joins the parts.")
+@store_option
 @click.option("--resume", is_flag=True, help="Go on where a run stopped; begin where none did.")
 @click.option("--overwrite", is_flag=True, help="Replace an index that stands there; drop unfinished work.")
 def encode_corpus(
@@ -67,6 +74,7 @@ def encode_corpus(
     precision: str,
     batch_tokens: int | None,
     shard: str | None,
+    store: bool,
     resume: bool,
     overwrite: bool,
     **settings: Any,
@@ -104,6 +112,7 @@ def encode_corpus(
         precision=precision,
         shard=Shard.parse(shard or "1/1"),
         settings=EncoderOptions(**settings),
+        store=store,
     )
     with progress("passages") as advance:
         done = corpus_encoder.encode_corpus(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from qgdr_pyserini import __version__
+from qgdr_pyserini.cli.ask import ask
 from qgdr_pyserini.cli.bm25 import bm25
 from qgdr_pyserini.cli.collection import collection
 from qgdr_pyserini.cli.combine_scores import combine_scores
@@ -21,6 +22,7 @@ from qgdr_pyserini.cli.plan import plan
 from qgdr_pyserini.cli.reproduce import reproduce
 from qgdr_pyserini.cli.rerank import rerank
 from qgdr_pyserini.cli.search import search
+from qgdr_pyserini.cli.serve import serve
 from qgdr_pyserini.cli.shards import merge_shards
 from qgdr_pyserini.cli.steps import generate_queries, mine_negatives, score
 from qgdr_pyserini.cli.train import train
@@ -36,6 +38,7 @@ def main() -> None:
 
 
 _COMMANDS = (
+    ask,
     bm25,
     collection,
     combine_scores,
@@ -56,6 +59,7 @@ _COMMANDS = (
     rerank,
     score,
     search,
+    serve,
     train,
 )
 for command in _COMMANDS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -33,12 +34,43 @@ threads_option = click.option(
 device_option = click.option(
     "--device", default="cpu", show_default=True, metavar="D", help="cpu, cuda, cuda:1, …"
 )
+store_option = click.option(
+    "--store/--no-store",
+    default=True,
+    help="Keep the passages themselves beside the index, for 'qgdr ask' and 'qgdr serve'.  [default: store]",
+)
 teacher_option = click.option(
     "--teacher",
     required=True,
     metavar="NAME|PATH",
     help="A query generator (seq2seq or causal; GGUF too), a cross-encoder, or one of our encoders.",
 )
+
+
+def asked_index(command: Command) -> Command:
+    """Add the options that say what is asked: --index, --encoder, --corpus, --bm25 and --device."""
+    for option in (
+        device_option,
+        click.option(
+            "--bm25",
+            type=click.Path(path_type=Path),
+            metavar="DIR",
+            help="The passages' Lucene index, for BM25; made there if there is none.",
+        ),
+        click.option(
+            "--corpus", metavar="PATH", help="What the index was made of, where it has no passages beside it."
+        ),
+        click.option("--encoder", metavar="NAME|PATH", help="Of the questions.  [default: the index's]"),
+        click.option(
+            "--index",
+            required=True,
+            type=click.Path(path_type=Path),
+            metavar="DIR",
+            help="What 'qgdr encode-corpus' made.",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 def encoder_settings(command: Command) -> Command:

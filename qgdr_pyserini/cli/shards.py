@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from qgdr_pyserini.cli.options import store_option
 from qgdr_pyserini.encode.options import INDEX_TYPES
 
 
@@ -15,8 +16,11 @@ from qgdr_pyserini.encode.options import INDEX_TYPES
     type=click.Choice(INDEX_TYPES),
     help="Kind of index.  [default: the one the shards were encoded for]",
 )
+@store_option
 @click.option("--overwrite", is_flag=True, help="Replace an index that stands there.")
-def merge_shards(shards: tuple[str, ...], index: str, index_type: str | None, overwrite: bool) -> None:
+def merge_shards(
+    shards: tuple[str, ...], index: str, index_type: str | None, store: bool, overwrite: bool
+) -> None:
     """Join the shards of a corpus into the index that an undivided run would have made.
 
     \b
@@ -27,5 +31,5 @@ def merge_shards(shards: tuple[str, ...], index: str, index_type: str | None, ov
     """
     from qgdr_pyserini.encode import merging
 
-    merged = merging.merge_shards(index, shards, index_type=index_type, overwrite=overwrite)
+    merged = merging.merge_shards(index, shards, index_type=index_type, store=store, overwrite=overwrite)
     click.echo(f"{merged.passages:,} passages of {len(shards)} shards, {merged.index_type}: {index}")

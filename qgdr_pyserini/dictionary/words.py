@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterator
 
 import regex
 
@@ -31,6 +32,18 @@ def runs(text: str) -> list[str]:
     even = unicodedata.normalize("NFKC", text).casefold()
     found: list[str] = _RUN.findall(_OPTIONAL_MARKS.sub("", even).translate(_SAME_LETTERS))
     return found
+
+
+def located_runs(text: str) -> Iterator[tuple[str, int, int]]:
+    """Yield the runs of a text, each with where it begins and ends in the text as it is.
+
+    Examples
+    --------
+    >>> list(located_runs("L'Élysée"))
+    [('l', 0, 1), ('élysée', 2, 8)]
+    """
+    for match in _RUN.finditer(text):
+        yield "".join(runs(match[0])), match.start(), match.end()
 
 
 def is_unspaced(run: str) -> bool:

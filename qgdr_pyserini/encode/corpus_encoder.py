@@ -13,18 +13,19 @@ from pathlib import Path
 from typing import Any
 
 from qgdr_pyserini.collection.corpus import Passage, read_corpus
+from qgdr_pyserini.collection.passage_store import PASSAGES, store_of_corpus, write_store
 from qgdr_pyserini.encode.ahead import ahead
 from qgdr_pyserini.encode.computing import automatic_batch_tokens
 from qgdr_pyserini.encode.devices import compute, device_names, load_on_all
 from qgdr_pyserini.encode.index_types import write_index
-from qgdr_pyserini.encode.manifest import MANIFEST, IndexManifest
+from qgdr_pyserini.encode.manifest import MANIFEST, IndexManifest, note_store
 from qgdr_pyserini.encode.options import EncodingOptions
 from qgdr_pyserini.encode.precision import choose_precision, set_precision
 from qgdr_pyserini.encode.progress import Advance
 from qgdr_pyserini.encode.reading import WindowReader, describe_files
-from qgdr_pyserini.encode.unfinished import DOCIDS, FILES, Unfinished
+from qgdr_pyserini.encode.unfinished import DOCIDS, FILES, STORE, Unfinished
 from qgdr_pyserini.errors import InputError, QgdrError
-from qgdr_pyserini.files import put_in_place, refuse_existing
+from qgdr_pyserini.files import atomic_path, put_in_place, read_lines, refuse_existing
 from qgdr_pyserini.lock import only_writer
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.registry import DEFAULT_ENCODER, is_ours
@@ -83,11 +84,13 @@ def encode_corpus(
     corpus
         What `read_corpus` reads.
     index
-        The index's directory: ``index`` and ``docid`` as Pyserini writes them, and ``qgdr.json``.
+        The index's directory: ``index`` and ``docid`` as Pyserini writes them, ``qgdr.json``, and
+        ``passages.sqlite`` with the passages themselves.
     encoder
         Name or path, as `find_towers` takes it; of two encoders, the second makes the vectors.
     resume
-        Go on where an earlier run stopped; begin where none did.
+        Go on where an earlier run stopped; begin where none did. A finished index that lacks nothing but its
+        passages gets them.
     overwrite
         Replace an index that stands there, and drop unfinished work.
     options
@@ -121,7 +124,7 @@ def encode_corpus(
     with only_writer(place):
         refuse_output(place, overwrite=overwrite, resume=resume)
         if resume and not Unfinished.stands_at(partial_folder(place)) and (place / DOCIDS).is_file():
-            return _finished_before(place, job)
+            return _finished_before(place, job, passages)
         with closing(_open_work(place, job, chosen, resume, model, tell)) as work:
             return _encode(place, work, passages, models, chosen, advance)
 
@@ -182,7 +185,7 @@ def _append_windows(
     budget = work.segments[-1].batch_tokens if work.segments else work.job["batch_tokens"]
     with ahead(reader) as tokenized, closing(compute(tokenized, models, budget, advance)) as computed:
         for window, vectors, batch_tokens in computed:
-            work.append(window.docids, vectors, window.contents, batch_tokens)
+            work.append(window.passages, vectors, window.contents, batch_tokens)
 
 
 def _keep_or_drop(work: Unfinished, error: BaseException) -> None:
@@ -202,6 +205,8 @@ def _finish(place: Path, work: Unfinished, corpus_passages: int) -> None:
     kind = "flat" if work.job["shard"] != "1/1" else work.job["index_type"]
     write_index(kind, work.mapped(), finished / INDEX)
     shutil.copyfile(work.folder / DOCIDS, finished / DOCIDS)
+    if work.job.get(STORE):
+        write_store(finished / work.job[STORE], work.passages())
     manifest = _manifest(work, corpus_passages)
     manifest.write(finished / MANIFEST)
     put_in_place(finished, place)
@@ -224,12 +229,23 @@ def _stands_finished(place: Path, work: Unfinished) -> bool:
     return manifest == _manifest(work, manifest.corpus_passages)
 
 
-def _finished_before(place: Path, job: dict[str, Any]) -> EncodedCorpus:
-    """Leave an index alone that is what would be made."""
-    manifest = IndexManifest.read(place)
+def _finished_before(place: Path, job: dict[str, Any], passages: Iterator[Passage]) -> EncodedCorpus:
+    """Leave an index alone that is what would be made; one that lacks its passages gets them."""
+    started, manifest = time.perf_counter(), IndexManifest.read(place)
     found = dataclasses.asdict(manifest) | {_REPLACE: job[_REPLACE]}
-    _refuse_other_job(place, found, job)
-    return EncodedCorpus(place, manifest.passages, manifest.passages, 0.0)
+    adding = job[STORE] is not None and manifest.store is None
+    _refuse_other_job(place, found | ({STORE: job[STORE]} if adding else {}), job)
+    if adding:
+        add_store(place, passages, "the corpus")
+    return EncodedCorpus(place, manifest.passages, manifest.passages, time.perf_counter() - started)
+
+
+def add_store(place: Path, passages: Iterator[Passage], corpus: object) -> None:
+    """Write the passages of an index beside it; see `store_of_corpus`."""
+    docids = (docid for _, docid in read_lines(place / DOCIDS))
+    with atomic_path(place / PASSAGES) as work:
+        store_of_corpus(work, passages, docids, corpus)
+    note_store(place, PASSAGES)
 
 
 def _job(
@@ -254,6 +270,7 @@ def _job(
         "batch_tokens": options.batch_tokens,
         "shard": str(options.shard),
         FILES: describe_files(corpus),
+        STORE: PASSAGES if options.store else None,
         **({} if is_ours(towers.passage.folder) else prefixes),
         **({} if towers.shared else {"query_tower": _query_tower(towers, model.dimension, options, tell)}),
     }
@@ -300,18 +317,24 @@ def _open_work(
 
 
 def _refuse_other_job(folder: Path, begun: dict[str, Any], job: dict[str, Any]) -> None:
-    """Raise `QgdrError` if other vectors would come out than those that are there."""
+    """Raise `QgdrError` if something else would come out than what is there."""
     # A setting that differs says more than the fingerprint that differs with it.
     for key, wanted in sorted(job.items(), key=lambda item: item[0] == "fingerprint"):
         was = begun.get(key)
         # The user left these open; what was chosen then is taken again.
-        if was == wanted or wanted in (None, "auto") or was is None or key == _REPLACE:
+        if was == wanted or wanted in (None, "auto") or was is None or key in (_REPLACE, STORE):
             continue
         if key == FILES:
             how = "the corpus changed: its files have other names or sizes"
         else:
             how = f"it was begun with {key.replace('_', ' ')} {was}, not {wanted}"
         raise QgdrError(f"{folder}: {how}; put that right, or start again with --overwrite")
+    if begun.get(STORE) != job[STORE]:
+        with_store, other = ("with", "without") if begun.get(STORE) else ("without", "with")
+        raise QgdrError(
+            f"{folder}: it was begun {with_store} the passages themselves; "
+            f"go on {other} --no-store, or start again with --overwrite"
+        )
 
 
 def _not_empty(corpus: str | os.PathLike[str]) -> Iterator[Passage]:

@@ -18,12 +18,11 @@ import torch  # noqa: F401  before faiss, see flat_index
 import faiss
 
 from qgdr_pyserini.collection.topics import read_topics
-from qgdr_pyserini.encode.compatibility import maker
+from qgdr_pyserini.encode.compatibility import encoder_of_index
 from qgdr_pyserini.encode.manifest import IndexManifest
 from qgdr_pyserini.encode.opening import open_index
-from qgdr_pyserini.encode.query_encoder import load_query_encoder
 from qgdr_pyserini.encode.vectors import Vectors
-from qgdr_pyserini.errors import InputError, QgdrError
+from qgdr_pyserini.errors import InputError
 from qgdr_pyserini.files import read_lines
 
 Rows = npt.NDArray[np.int64]
@@ -121,7 +120,7 @@ def report_index(
     place = Path(index)
     manifest = IndexManifest.read(place)
     found, ids = _open(place)
-    queries = _encode(place, manifest, topics, encoder)
+    queries = _encode(place, topics, encoder)
     faiss.omp_set_num_threads(threads)
     k = min(k, found.ntotal)
     truth, against = _exact(found, ids, exact, queries, k)
@@ -142,13 +141,8 @@ def _open(place: Path) -> tuple[Any, list[str]]:
     return open_index(place), [docid for _, docid in read_lines(place / "docid")]
 
 
-def _encode(
-    place: Path, manifest: IndexManifest, topics: Sequence[str | os.PathLike[str]], encoder: str | None
-) -> Vectors:
-    name = encoder or maker(place, manifest)
-    model = load_query_encoder(name, index=place)
-    if model.dimension != manifest.dimension:
-        raise QgdrError(f"{place}: dimension {manifest.dimension}, but {name} has {model.dimension}")
+def _encode(place: Path, topics: Sequence[str | os.PathLike[str]], encoder: str | None) -> Vectors:
+    model = encoder_of_index(place, encoder)
     return model.encode_queries([text for file in topics for text in read_topics(file).values()])
 
 

@@ -13,6 +13,7 @@ from qgdr_pyserini.files import atomic_text
 
 MANIFEST = "qgdr.json"
 _PREFIXES = ("query_prefix", "passage_prefix")
+_OPTIONAL = (*_PREFIXES, "query_tower", "store")
 PACKAGES = ("qgdr-pyserini", "faiss-cpu", "torch", "transformers")
 
 
@@ -59,6 +60,8 @@ class IndexManifest:
     query_tower
         Where another encoder is for queries: its name, fingerprint, pooling, normalisation and prefixes. Then
         ``encoder`` names both, and the rest is the passages'.
+    store
+        The file beside the index that holds its passages; None where there is none.
     """
 
     encoder: str
@@ -78,6 +81,7 @@ class IndexManifest:
     contents: str
     query_prefix: str | None = None
     passage_prefix: str | None = None
+    store: str | None = None
     query_tower: dict[str, Any] | None = None
 
     @property
@@ -98,7 +102,7 @@ class IndexManifest:
     def write(self, path: Path) -> None:
         """Write it, with the versions of the packages at work."""
         content: dict[str, Any] = dataclasses.asdict(self) | {"versions": _versions()}
-        for key in (*_PREFIXES, "query_tower"):
+        for key in _OPTIONAL:
             if content[key] is None:
                 del content[key]
         with atomic_text(path) as file:
@@ -125,6 +129,16 @@ class IndexManifest:
             ) from None
         except (ValueError, TypeError, AttributeError):
             raise InputError("not the manifest of an index; encode the corpus again", path) from None
+
+
+def note_store(index: Path, store: str) -> None:
+    """Note in an index's manifest that a file holds its passages."""
+    content = json.loads((index / MANIFEST).read_text(encoding="utf-8"))
+    # The versions are those at work when it was made, and stay last.
+    content |= {"store": store, "versions": content.pop("versions", {})}
+    with atomic_text(index / MANIFEST) as file:
+        json.dump(content, file, indent=2)
+        file.write("\n")
 
 
 def _versions() -> dict[str, str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ import torch  # noqa: F401  before faiss, see flat_index
 # isort: split
 import faiss
 
+from qgdr_pyserini.collection.corpus import Passage
+from qgdr_pyserini.collection.passage_store import PASSAGES, PassageStore, PassageWriter
 from qgdr_pyserini.encode.index_types import write_index
 from qgdr_pyserini.encode.manifest import MANIFEST, IndexManifest
 from qgdr_pyserini.encode.shards import WHOLE, Shard
@@ -47,6 +50,7 @@ def merge_shards(
     shards: Sequence[str | os.PathLike[str]],
     *,
     index_type: str | None = None,
+    store: bool = True,
     overwrite: bool = False,
 ) -> IndexManifest:
     """Join the shards of a corpus.
@@ -61,6 +65,8 @@ def merge_shards(
         The directories that ``encode-corpus --shard`` wrote, in any order.
     index_type
         One of `INDEX_TYPES`; the one that the shards were encoded for when None.
+    store
+        Whether to keep the passages beside the index, where the shards have them.
     overwrite
         Replace an index that stands there.
 
@@ -76,12 +82,15 @@ def merge_shards(
     """
     parts = _in_order([(Path(shard), IndexManifest.read(Path(shard))) for shard in shards])
     first = parts[0][1]
+    if store:
+        _refuse_some_without_passages(parts)
     merged = dataclasses.replace(
         first,
         index_type=index_type or first.index_type,
         passages=first.corpus_passages,
         shard=str(WHOLE),
         contents="",
+        store=first.store if store else None,
     )
     with only_writer(Path(index)), atomic_directory(index, overwrite=overwrite) as work:
         _interleave([folder for folder, _ in parts], merged, work)
@@ -122,12 +131,26 @@ def _refuse_unlike(folder: Path, first: IndexManifest, place: Path, manifest: In
         raise QgdrError(f"{place}: shard {other}, but {folder} is shard {one}; shards must be of one run")
 
 
+def _refuse_some_without_passages(parts: list[tuple[Path, IndexManifest]]) -> None:
+    having = [folder for folder, manifest in parts if manifest.store]
+    lacking = [folder for folder, manifest in parts if not manifest.store]
+    if having and lacking:
+        raise QgdrError(
+            f"{lacking[0]}: without the passages that {having[0]} has; leave them out of the index with "
+            "--no-store, or add them to this shard by 'qgdr encode-corpus --resume' with its options"
+        )
+
+
 def _interleave(folders: list[Path], merged: IndexManifest, work: Path) -> None:
-    """Write vectors and ids of all shards, window by window, in the corpus's order."""
+    """Write vectors, ids and passages of all shards, window by window, in the corpus's order."""
     sources = [_windows(folder, merged) for folder in folders]
     seen: set[str] = set()
     count = 0
-    with (work / _VECTORS).open("wb") as vectors, (work / "docid").open("w", encoding="utf-8") as docids:
+    with (
+        (work / _VECTORS).open("wb") as vectors,
+        (work / "docid").open("w", encoding="utf-8") as docids,
+        _store(folders, merged, work) as keep,
+    ):
         while count < merged.passages:
             shard = (count // merged.window) % len(folders)
             ids, block = next(sources[shard], ([], None))
@@ -139,12 +162,38 @@ def _interleave(folders: list[Path], merged: IndexManifest, work: Path) -> None:
             seen.update(ids)
             vectors.write(np.ascontiguousarray(block).data)
             docids.writelines(f"{docid}\n" for docid in ids)
+            keep(shard, ids)
             count += wanted
-    for folder, source in zip(folders, sources, strict=True):
-        if next(source, None) is not None:
-            raise InputError("holds more passages than it should; encode this shard again", folder)
-    if len(seen) != count:
-        raise QgdrError("the shards have passages in common; encode the corpus again")
+        for folder, source in zip(folders, sources, strict=True):
+            if next(source, None) is not None:
+                raise InputError("holds more passages than it should; encode this shard again", folder)
+        if len(seen) != count:
+            raise QgdrError("the shards have passages in common; encode the corpus again")
+
+
+@contextlib.contextmanager
+def _store(
+    folders: list[Path], merged: IndexManifest, work: Path
+) -> Iterator[Callable[[int, list[str]], None]]:
+    """Give what takes over the next passages of a shard; nothing is taken where none are kept."""
+    if merged.store is None:
+        yield lambda shard, ids: None
+        return
+    stores = [PassageStore(folder / PASSAGES) for folder in folders]
+    sources = list(map(iter, stores))
+    with PassageWriter(work / merged.store) as writer, contextlib.ExitStack() as stack:
+        for store in stores:
+            stack.callback(store.close)
+
+        def keep(shard: int, ids: list[str]) -> None:
+            passages: list[Passage] = list(itertools.islice(sources[shard], len(ids)))
+            if [item.docid for item in passages] != ids:
+                raise InputError(
+                    f"{PASSAGES} holds other passages than its index; encode this shard again", folders[shard]
+                )
+            writer.append(passages)
+
+        yield keep
 
 
 def _windows(folder: Path, merged: IndexManifest) -> Iterator[tuple[list[str], Vectors]]:

@@ -33,6 +33,8 @@ class EncodingOptions:
         Which part of the corpus to encode; all of it by default.
     settings
         What the encoder's folder says nothing about.
+    store
+        Whether to keep the passages themselves beside the index.
     """
 
     device: str | None = None
@@ -43,3 +45,4 @@ class EncodingOptions:
     precision: str = "auto"
     shard: Shard = WHOLE
     settings: EncoderOptions = NOTHING
+    store: bool = True

@@ -17,9 +17,9 @@ from qgdr_pyserini.model.dual_encoder import DualEncoder
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class TokenWindow:
-    """A window ready to be computed: ids, token numbers, and the digest of its passages."""
+    """A window ready to be computed: its passages, their token numbers, and their digest."""
 
-    docids: list[str]
+    passages: list[Passage]
     tokens: list[list[int]]
     contents: str
 
@@ -77,7 +77,7 @@ class WindowReader:
     def _tokenize(self, window: list[Passage], contents: str) -> TokenWindow:
         texts, titles = [item.text for item in window], [item.title for item in window]
         tokens = self._model.passage_tokens(texts, titles, self._options.max_length)
-        return TokenWindow([item.docid for item in window], tokens, contents)
+        return TokenWindow(window, tokens, contents)
 
 
 def digest(window: Iterable[Passage]) -> str:

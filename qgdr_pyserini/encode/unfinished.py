@@ -1,9 +1,10 @@
 """The work on an index that is not finished: windows of vectors on disk that a killed run leaves whole.
 
-Beside the index ``NAME`` stands the directory ``NAME.partial`` with ``vectors.f32``, ``docid`` and
-``journal.jsonl``. The journal's first line says what is being made (the job), every further line vouches for
-one window: how long the two files are with it, and its checksums. A window's data are on disk before its line
-is, so whatever stands behind the last whole line is the remains of an interrupted write and is cut off.
+Beside the index ``NAME`` stands the directory ``NAME.partial`` with ``vectors.f32``, ``docid``, where
+passages are stored ``texts.jsonl``, and ``journal.jsonl``. The journal's first line says what is being made
+(the job), every further line vouches for one window: how long the other files are with it, and its
+checksums. A window's data are on disk before its line is, so whatever stands behind the last whole line is
+the remains of an interrupted write and is cut off.
 """
 
 from __future__ import annotations
@@ -20,14 +21,18 @@ from typing import Any
 
 import numpy as np
 
+from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.encode.vectors import Vectors, refuse_not_finite
 from qgdr_pyserini.errors import InputError, QgdrError
-from qgdr_pyserini.files import sync
+from qgdr_pyserini.files import read_lines, sync
 
 VECTORS = "vectors.f32"
 DOCIDS = "docid"
+TEXTS = "texts.jsonl"
 JOURNAL = "journal.jsonl"
 FILES = "files"
+STORE = "store"
+"""The job's key for the file that is to hold the passages; None where none is."""
 
 _BLOCK = 1 << 24
 
@@ -48,6 +53,8 @@ class Segment:
         Length of its part of the id file.
     batch_tokens
         Tokens to be computed at a time from here on.
+    texts, texts_bytes
+        CRC-32 and length of its part of the texts, where passages are stored.
     """
 
     passages: int
@@ -56,6 +63,8 @@ class Segment:
     ids: int
     ids_bytes: int
     batch_tokens: int
+    texts: int = 0
+    texts_bytes: int = 0
 
 
 class Unfinished:
@@ -77,7 +86,8 @@ class Unfinished:
         self.folder = folder
         self.job = job
         self.segments = segments
-        self._files = {name: _Appended(folder / name) for name in (VECTORS, DOCIDS, JOURNAL)}
+        names = (VECTORS, DOCIDS, *((TEXTS,) if job.get(STORE) else ()), JOURNAL)
+        self._files = {name: _Appended(folder / name) for name in names}
 
     @classmethod
     def begin(cls, folder: Path, job: dict[str, Any]) -> Unfinished:
@@ -124,7 +134,7 @@ class Unfinished:
         together = "".join(segment.contents for segment in self.segments)
         return hashlib.sha256(together.encode()).hexdigest()[:32]
 
-    def append(self, ids: Sequence[str], vectors: Vectors, contents: str, batch_tokens: int) -> None:
+    def append(self, passages: Sequence[Passage], vectors: Vectors, contents: str, batch_tokens: int) -> None:
         """Add a window; when this returns, no crash can take it.
 
         Raises
@@ -132,12 +142,25 @@ class Unfinished:
         QgdrError
             If a vector is not finite, or nothing more can be written.
         """
+        ids = [item.docid for item in passages]
         refuse_not_finite(ids, vectors)
         data = np.ascontiguousarray(vectors, dtype=np.float32).tobytes()
         names = "".join(f"{docid}\n" for docid in ids).encode()
-        segment = Segment(len(ids), contents, zlib.crc32(data), zlib.crc32(names), len(names), batch_tokens)
+        texts = b"".join(_line([item.title, item.text]) for item in passages) if TEXTS in self._files else b""
+        segment = Segment(
+            len(ids),
+            contents,
+            zlib.crc32(data),
+            zlib.crc32(names),
+            len(names),
+            batch_tokens,
+            zlib.crc32(texts),
+            len(texts),
+        )
         self._files[VECTORS].append(data)
         self._files[DOCIDS].append(names)
+        if texts:
+            self._files[TEXTS].append(texts)
         self._files[JOURNAL].append(_line(dataclasses.asdict(segment)))
         self.segments.append(segment)
 
@@ -152,6 +175,14 @@ class Unfinished:
         if not self.count:
             return np.empty(shape, dtype=np.float32)
         return np.memmap(self.folder / VECTORS, dtype=np.float32, mode="r", shape=shape)
+
+    def passages(self) -> Iterator[Passage]:
+        """Stream the passages encoded, read from disk; only where they are stored."""
+        docids = read_lines(self.folder / DOCIDS)
+        texts = read_lines(self.folder / TEXTS)
+        for (_, docid), (_, line) in zip(docids, texts, strict=True):
+            title, text = json.loads(line)
+            yield Passage(docid, title, text)
 
     def close(self) -> None:
         """Close the files."""
@@ -168,7 +199,10 @@ class Unfinished:
         width = 4 * int(self.job["dimension"])
         vectors = [(segment.passages * width, segment.vectors) for segment in self.segments]
         ids = [(segment.ids_bytes, segment.ids) for segment in self.segments]
-        for name, parts in ((VECTORS, vectors), (DOCIDS, ids)):
+        texts = [(segment.texts_bytes, segment.texts) for segment in self.segments]
+        for name, parts in ((VECTORS, vectors), (DOCIDS, ids), (TEXTS, texts)):
+            if name not in self._files:
+                continue
             path = self.folder / name
             for number, ((_, expected), found) in enumerate(
                 zip(parts, _checksums(path, [length for length, _ in parts]), strict=True)
@@ -209,8 +243,8 @@ class _Appended:
         self._file.close()
 
 
-def _line(value: dict[str, Any]) -> bytes:
-    return json.dumps(value).encode() + b"\n"
+def _line(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode() + b"\n"
 
 
 def _read_journal(path: Path) -> tuple[dict[str, Any], list[Segment]]:

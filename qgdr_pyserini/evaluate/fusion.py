@@ -91,11 +91,11 @@ def check_method(method: str) -> None:
 
 def _prepared(run: Run, qids: Iterable[str], method: str) -> Run:
     """Give every query to ranx: with scores in 0..1, or where ranks count, such as sorting cannot mix up."""
-    prepare = _scaled if method in BY_SCORE else _by_rank
+    prepare = scaled if method in BY_SCORE else _by_rank
     return {qid: prepare(run.get(qid, {})) for qid in qids}
 
 
-def _scaled(hits: Mapping[str, float]) -> dict[str, float]:
+def scaled(hits: Mapping[str, float]) -> dict[str, float]:
     """Bring scores to 0..1; ranx would take a hit for worthless that is the only one."""
     low, high = min(hits.values(), default=0.0), max(hits.values(), default=0.0)
     if low == high:

@@ -106,7 +106,7 @@ def push_folder(folder: Path, repo_id: str, *, private: bool | None, message: st
 
 
 def _quiet_unless_shown() -> None:
-    from huggingface_hub.utils.tqdm import disable_progress_bars  # type: ignore[attr-defined]
+    from huggingface_hub.utils.tqdm import disable_progress_bars
 
     if not shows_bars():
         disable_progress_bars()

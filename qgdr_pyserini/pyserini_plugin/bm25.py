@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from qgdr_pyserini.collection.corpus import corpus_files, on_hub, read_corpus
+from qgdr_pyserini.collection.corpus import Passage, corpus_files, on_hub, read_corpus
 from qgdr_pyserini.collection.runs import write_run
 from qgdr_pyserini.collection.topics import read_topics, topics_language
 from qgdr_pyserini.dictionary.dictionary import Dictionary
@@ -264,8 +264,42 @@ def _kept_index(corpus: StrPath, index: Path, options: Options, reporter: Report
         raise QgdrError(f"{index}: holds no index kept by 'qgdr bm25', so it stays; choose another name")
     with atomic_directory(index, overwrite=kept is not None) as folder:
         _build(corpus, folder, options, reporter)
-        (folder / KEPT).write_text(json.dumps(asdict(source)) + "\n", encoding="utf-8")
+        _describe(folder, source)
     return index
+
+
+def index_passages(
+    passages: Iterable[Passage], name: str, index: Path, language: str, advance: Callable[[int], object]
+) -> None:
+    """Make a Lucene index that is kept.
+
+    Parameters
+    ----------
+    passages
+        What to index.
+    name
+        What they are, for whoever wants to use the index later.
+    index
+        Its folder, which must not exist.
+    language
+        Language of the passages, for the analyzer.
+    advance
+        Called with the number of passages indexed since the last call.
+    """
+    lucene.check_language(language)
+    with atomic_directory(index) as folder:
+        lucene.build_index(passages, folder, language, os.cpu_count() or 1, advance)
+        _describe(folder, Source(name, language))
+
+
+def kept_language(index: Path) -> str:
+    """Tell the language that a Lucene index was made for; English where it does not say."""
+    source = _source_of(index)
+    return source.language if source else Options.language
+
+
+def _describe(folder: Path, source: Source) -> None:
+    (folder / KEPT).write_text(json.dumps(asdict(source)) + "\n", encoding="utf-8")
 
 
 def _build(corpus: StrPath, folder: Path, options: Options, reporter: Reporter) -> None:

@@ -127,23 +127,27 @@ def search(folder: Path, topics: Mapping[str, str], ranking: Ranking) -> Iterato
     tuple of str and list
         Each qid, in order, with its hits.
     """
-    array = java_class("java.util.ArrayList")
-    with _searcher(folder, ranking) as searcher:
+    with open_searcher(folder, ranking) as searcher:
         for batch in _batches(topics.items()):
-            qids, queries = array(), array()
-            for qid, query in batch:
-                qids.add(qid)
-                queries.add(query)
-            found = searcher.batch_search(queries, qids, ranking.hits, ranking.threads)
-            for qid, _ in batch:
-                yield qid, _hits(found.get(qid) or ())
+            yield from search_batch(searcher, dict(batch), ranking).items()
+
+
+def search_batch(searcher: Any, topics: Mapping[str, str], ranking: Ranking) -> dict[str, Hits]:
+    """Search for some queries by what `open_searcher` opened; the hits by qid, in order."""
+    array = java_class("java.util.ArrayList")
+    qids, queries = array(), array()
+    for qid, query in topics.items():
+        qids.add(qid)
+        queries.add(query)
+    found = searcher.batch_search(queries, qids, ranking.hits, ranking.threads)
+    return {qid: _hits(found.get(qid) or ()) for qid in topics}
 
 
 def search_translated(
     folder: Path, topics: Mapping[str, Sequence[TranslatedWord]], ranking: Ranking
 ) -> Iterator[tuple[str, Hits]]:
     """Search an index with BM25 for translated questions; parameters and result as in `search`."""
-    with _searcher(folder, ranking) as searcher, ThreadPoolExecutor(ranking.threads) as pool:
+    with open_searcher(folder, ranking) as searcher, ThreadPoolExecutor(ranking.threads) as pool:
         builder = QueryBuilder(searcher.get_analyzer(), ranking.language)
 
         def find(query: Any) -> Hits:
@@ -180,7 +184,7 @@ def score_candidates(
     tuple of str and list
         Each qid, in order, with those of its passages that share a word with it.
     """
-    with _searcher(folder, ranking) as searcher, ThreadPoolExecutor(ranking.threads) as pool:
+    with open_searcher(folder, ranking) as searcher, ThreadPoolExecutor(ranking.threads) as pool:
         builder = QueryBuilder(searcher.get_analyzer(), ranking.language)
 
         def score(one: tuple[Any, int]) -> Hits:
@@ -193,7 +197,8 @@ def score_candidates(
 
 
 @contextlib.contextmanager
-def _searcher(folder: Path, ranking: Ranking) -> Iterator[Any]:
+def open_searcher(folder: Path, ranking: Ranking) -> Iterator[Any]:
+    """Open an index as Anserini's ``SimpleSearcher``; what Java raises meanwhile is a `QgdrError`."""
     silence_logs()
     java_class("org.apache.lucene.search.IndexSearcher").setMaxClauseCount(MAX_CLAUSES)
     with java_errors(folder, "Lucene cannot search the index"):

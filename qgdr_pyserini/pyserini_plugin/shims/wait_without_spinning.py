@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from types import ModuleType
 
 from qgdr_pyserini.pyserini_plugin.running import Shim
+from qgdr_pyserini.waiting import wait_passively
 
 VERSIONS = ">=1.6"
 
@@ -22,8 +21,6 @@ def wait_without_spinning(module: ModuleType) -> Shim:
 
     Does nothing where the user has chosen, or torch or FAISS is loaded already.
     """
-    ours = not {"torch", "faiss"} & set(sys.modules) and "OMP_WAIT_POLICY" not in os.environ
-    if ours:
-        os.environ["OMP_WAIT_POLICY"] = "passive"
+    ours = wait_passively()
     yield
     return "OMP_WAIT_POLICY=passive" if ours else None

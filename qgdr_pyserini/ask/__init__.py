@@ -1,0 +1,1 @@
+"""Questions answered with passages: what `qgdr ask` and `qgdr serve` have in common."""

@@ -1,0 +1,87 @@
+"""Where the words of a question stand in a passage, in any script."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import regex
+
+from qgdr_pyserini.ask.hits import Span
+from qgdr_pyserini.dictionary.stems import stemmer
+from qgdr_pyserini.dictionary.words import is_unspaced, located_runs, runs
+
+# Lucene's English stop words, question words and the commonest verbs: found everywhere, they show nothing.
+_SAYING_NOTHING = frozenset((
+    "a", "an", "and", "are", "as", "at", "be", "but", "by", "can", "could", "did", "do", "does", "for",
+    "from", "had", "has", "have", "he", "her", "his", "how", "i", "if", "in", "into", "is", "it", "its",
+    "many", "much", "no", "not", "of", "on", "or", "our", "s", "she", "such", "t", "than", "that",
+    "the", "their", "them", "then", "there", "these", "they", "this", "to", "was", "we", "were", "what",
+    "when", "where", "which", "who", "whom", "whose", "why", "will", "with", "would", "you", "your",
+))  # fmt: skip
+_GRAMMAR = regex.compile(r"\p{Hiragana}{2}")
+
+
+class Marker:
+    """Finds a question's words in passages, in other forms too; in scripts without spaces, pairs of letters.
+
+    Parameters
+    ----------
+    question
+        The question.
+    language
+        Its language, by whose rules its words are stemmed.
+    passages
+        The passages' language, likewise.
+
+    Examples
+    --------
+    >>> Marker("Which rivers pass Vienna?").find("It passes Vienna; no other river does.")
+    [(3, 9), (10, 16), (27, 32)]
+    >>> Marker("多瑙河发源于哪里？", "zh").find("多瑙河是欧洲第二长河")
+    [(0, 3)]
+    """
+
+    def __init__(self, question: str, language: str = "en", passages: str = "en") -> None:
+        self._stems = [stemmer(code) for code in dict.fromkeys((language, passages))]
+        words = runs(question)
+        self._pairs = {pair for word in words if is_unspaced(word) for pair in _pairs(word)}
+        spaced = (word for word in words if not is_unspaced(word) and word not in _SAYING_NOTHING)
+        self._forms = {form for word in spaced for form in self._forms_of(word)}
+
+    def find(self, text: str) -> list[Span]:
+        """Say where the words stand, in order; spans do not overlap."""
+        found: list[Span] = []
+        for run, start, end in located_runs(text):
+            if is_unspaced(run):
+                found.extend(self._covered(run, start, end))
+            elif not self._forms.isdisjoint(self._forms_of(run)):
+                found.append((start, end))
+        return found
+
+    def _forms_of(self, word: str) -> Iterator[tuple[int, str]]:
+        """Give a word and its stems, each stem with the rule that it comes from."""
+        yield -1, word
+        yield from ((number, stem(word)) for number, stem in enumerate(self._stems))
+
+    def _covered(self, run: str, start: int, end: int) -> Iterator[Span]:
+        """Give the stretches of a run that are made of the question's pairs of letters."""
+        places = [place for place in range(len(run) - 1) if run[place : place + 2] in self._pairs]
+        if places and len(run) != end - start:  # evened out to another length: there is no telling where
+            yield start, end
+            return
+        stretch: Span | None = None
+        for place in places:
+            if stretch is not None and place <= stretch[1]:
+                stretch = stretch[0], place + 2
+                continue
+            if stretch is not None:
+                yield start + stretch[0], start + stretch[1]
+            stretch = place, place + 2
+        if stretch is not None:
+            yield start + stretch[0], start + stretch[1]
+
+
+def _pairs(run: str) -> Iterator[str]:
+    """Give the neighbouring letters of a run, without those of Japanese grammar."""
+    found = (run[place : place + 2] for place in range(len(run) - 1))
+    return (pair for pair in found if not _GRAMMAR.fullmatch(pair))

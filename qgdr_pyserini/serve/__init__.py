@@ -1,0 +1,1 @@
+"""An index behind a small web server: a REST endpoint and one page."""

@@ -92,6 +92,13 @@ def test_other_encodings(folder: Path) -> None:
     assert next(read_corpus("out")).text == "Die Donau fließt."
 
 
+def test_documents_listed_twice_are_counted(folder: Path) -> None:
+    Path("docs/c").write_text(DOCS.format("D-1"), encoding="utf-8")
+    result = build()
+    assert "note: 1 documents have the id of an earlier one; left out." in result.stdout
+    assert Collection.open("out").manifest["counts"]["passages"] == 2
+
+
 def test_a_corpus_of_json_lines(folder: Path) -> None:
     Path("corpus.jsonl").write_text('{"id": "D-1", "text": "Danube."}\n')
     assert build(corpus="corpus.jsonl").exit_code == 0

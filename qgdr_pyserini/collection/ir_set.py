@@ -84,7 +84,7 @@ def _contents(dataset: IrDataset, request: BuildRequest) -> Contents:
             "query_fields": [",".join(fields) or "default" for fields in choices],
             "doc_fields": list(doc_fields) or ["default"],
             "passage_language": dataset.language("docs"),
-            "remarks": [*remarks, *_passage_remarks(ids)],
+            "remarks": [*remarks, *ids.remarks()],
         },
     )
 
@@ -156,10 +156,3 @@ def _passages(documents: Iterator[Any], fields: Sequence[str], ids: PassageIds) 
         docid = ids.of_passage(document.doc_id)
         if docid is not None:
             yield make_passage(document, docid, fields)
-
-
-def _passage_remarks(ids: PassageIds) -> Iterator[str]:
-    if ids.repeated:
-        yield f"{ids.repeated:,} documents have the id of an earlier one; left out."
-    if ids.rewritten:
-        yield f"{ids.rewritten:,} document ids hold blanks, which TREC files cannot; written as %20."

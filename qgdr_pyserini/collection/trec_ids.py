@@ -92,7 +92,11 @@ class PassageIds:
             return None
         return name
 
-    @property
-    def rewritten(self) -> int:
-        """How many ids got another name."""
-        return self._ids.rewritten
+    def remarks(self) -> list[str]:
+        """Say what was left out, and what is called otherwise."""
+        said = []
+        if self.repeated:
+            said.append(f"{self.repeated:,} documents have the id of an earlier one; left out.")
+        if blanks := self._ids.rewritten:
+            said.append(f"{blanks:,} document ids hold blanks, which TREC files cannot; written as %20.")
+        return said

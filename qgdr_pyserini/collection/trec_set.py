@@ -70,7 +70,7 @@ def build_trec(request: BuildRequest) -> Collection:
             topics=queries.topics,
             judgements=queries.judgements,
             answers=(),
-            details=lambda: {"query_fields": [fields], "remarks": queries.remarks},
+            details=lambda: {"query_fields": [fields], "remarks": [*queries.remarks, *ids.remarks()]},
         )
         return write_collection(request.output, contents, overwrite=request.overwrite)
 

@@ -16,6 +16,9 @@ from tests.browsing import chromium
 
 EVIL = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
 GERMAN = "Welcher Fluss fließt durch Wien?"
+ENGLISH = "Which river passes Vienna?"
+SHOWN = """ids => JSON.stringify(ids) ===
+  JSON.stringify(Array.from(document.querySelectorAll("article .line code"), (code) => code.textContent))"""
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +52,17 @@ def server(browser, tmp_path_factory):
         yield running
 
 
+def _context(browser, **options):
+    """Open a window that waits longer than a busy machine takes."""
+    context = browser.new_context(**options)
+    context.set_default_timeout(180_000)
+    return context
+
+
 @pytest.fixture
 def page(browser, server):
     """A page that has seen no error and asked no other server."""
-    context = browser.new_context(viewport={"width": 1300, "height": 900})
+    context = _context(browser, viewport={"width": 1300, "height": 900})
     opened = context.new_page()
     faults, addresses = [], []
     opened.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
@@ -63,6 +73,15 @@ def page(browser, server):
     context.close()
     assert not faults
     assert all(address.startswith(server.url) for address in addresses)
+
+
+def until(page, expression, argument=None):
+    """Wait until an expression holds; the page's policy forbids Playwright's own way of waiting."""
+    for _ in range(1800):
+        if page.evaluate(expression, argument):
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"never so: {expression}")
 
 
 def ask(page, server, question=GERMAN):
@@ -89,31 +108,28 @@ def test_a_question_is_answered_with_marked_passages(page, server):
 
 
 def test_modes_and_numbers_are_switched_and_the_way_back_works(page, server):
-    ask(page, server)
+    ask(page, server, ENGLISH)
     dense = ids(page)
     for mode in ("bm25", "hybrid"):
         with page.expect_response(f"**/search?*mode={mode}*"):
             page.check(f"input[value={mode}]")
-        expected = server.get("/search", question=GERMAN, mode=mode, hits=10)["hits"]
-        page.wait_for_function("n => document.querySelectorAll('article').length === n", arg=len(expected))
-        assert ids(page) == [hit["docid"] for hit in expected]
+        expected = server.get("/search", question=ENGLISH, mode=mode, hits=10)["hits"]
+        until(page, SHOWN, [hit["docid"] for hit in expected])
     page.select_option("#hits", "5")
-    page.wait_for_function("document.querySelectorAll('article').length === 5")
+    until(page, SHOWN, ids(page)[:5])
     assert "mode=hybrid" in page.url
     for _ in range(3):
         page.go_back()
-    page.wait_for_function("n => document.querySelectorAll('article').length === n", arg=len(dense))
-    page.wait_for_function("!document.querySelector('#status').textContent.startsWith('Searching')")
-    assert ids(page) == dense
+    until(page, SHOWN, dense)
     assert page.is_checked("input[value=dense]")
 
 
 def test_an_address_says_what_is_shown(page, server):
-    page.goto(f"{server.url}/?question=Wien&mode=bm25&hits=5")
+    page.goto(f"{server.url}/?question=Vienna&mode=bm25&hits=5")
     page.wait_for_selector("article")
-    assert page.input_value("#question") == "Wien"
+    assert page.input_value("#question") == "Vienna"
     assert page.is_checked("input[value=bm25]")
-    page.goto(f"{server.url}/?question=Wien&mode=nonsense&hits=7")
+    page.goto(f"{server.url}/?question=Vienna&mode=nonsense&hits=7")
     page.wait_for_selector("article")
     assert page.is_checked("input[value=dense]")
 
@@ -123,7 +139,7 @@ def test_a_question_of_the_topics_shows_how_the_runs_did(page, server):
     page.goto(server.url)
     page.select_option("#language", "ar")
     page.fill("#filter", qid)
-    page.wait_for_function("document.querySelectorAll('#questions button').length === 1")
+    until(page, "document.querySelectorAll('#questions button').length === 1")
     page.click("#questions button")
     page.wait_for_selector("#outcome table")
     page.wait_for_selector("article")
@@ -153,15 +169,15 @@ def test_text_from_right_to_left_runs_so(page, server):
 
 def test_all_of_it_works_by_keyboard(page, server):
     page.goto(server.url)
-    page.wait_for_function("document.activeElement.id === 'question'")
-    page.keyboard.type(GERMAN)
+    until(page, "document.activeElement.id === 'question'")
+    page.keyboard.type(ENGLISH)
     page.keyboard.press("Enter")
     page.wait_for_selector("article")
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.value") == "dense"
     page.keyboard.press("ArrowRight")
-    page.wait_for_function("location.search.includes('mode=bm25')")
+    until(page, "location.search.includes('mode=bm25')")
     page.wait_for_selector("article")
     page.evaluate("document.activeElement.blur()")
     page.keyboard.press("j")
@@ -172,7 +188,7 @@ def test_all_of_it_works_by_keyboard(page, server):
     assert page.evaluate(place) == 0
     page.keyboard.press("/")
     assert page.evaluate("document.activeElement.id") == "question"
-    assert page.input_value("#question") == GERMAN
+    assert page.input_value("#question") == ENGLISH
 
 
 def test_no_text_becomes_html(browser, page, tmp_path):
@@ -185,9 +201,9 @@ def test_no_text_becomes_html(browser, page, tmp_path):
     options = [f"{tmp_path}/{name}" for name in ("topics.de.tsv", "qrels.txt", "run.txt")]
     with Server(
         *("--index", tmp_path / "evil", "--topics", options[0], "--qrels", options[1]),
-        *("--run", f"{EVIL[:9]}={options[2]}"),
+        *("--run", f"<b>x={options[2]}"),
     ) as running:
-        context = browser.new_context()
+        context = _context(browser)
         opened = context.new_page()
         opened.goto(f"{running.url}/?topic=q-1&question=Vienna")
         opened.wait_for_selector("#outcome table")
@@ -212,7 +228,7 @@ def test_what_goes_wrong_is_said(page, server):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1300, 390])
 def test_it_fits_and_can_be_read_in_both_themes(browser, server, scheme, width, tmp_path):
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    context = _context(browser, viewport={"width": width, "height": 900}, color_scheme=scheme)
     page = context.new_page()
     qid = next(iter(server.topics["ar"]))
     page.goto(f"{server.url}/?topic={qid}&question=x&mode=hybrid")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import socket
 from collections.abc import Callable
@@ -121,9 +122,12 @@ def _listen(host: str, port: int) -> socket.socket:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        raise QgdrError(
-            f"{host}:{port}: {error.strerror or error}; choose another --host or --port"
-        ) from None
+        raise QgdrError(f"{host}:{port}: {_reason(error)}; choose another --host or --port") from None
+
+
+def _reason(error: OSError) -> str:
+    """Say what is wrong, without the address that Python adds. Failed look-ups have numbers of their own."""
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror or error)
 
 
 def _address(listener: socket.socket) -> str:

@@ -8,10 +8,11 @@ server does more: HTTP, the passages' texts from the store, the question's langu
     python bench/serve.py --data data/train --passages 20000 --requests 2000 --clients 32 --output serve.json
 
 Columns of the table: ``median`` and ``95 %`` of the milliseconds from question to answer; ``×``, the median
-against the bare searcher's; ``errors``, answers that did not come or are no passages; ``other rankings``,
-answers whose passages are not those of the bare searcher. Below it stand the server's memory, how long it
-took to end after SIGTERM with as many questions under way as there are clients, and how many answers were
-lost by that.
+against the bare searcher's; ``cpu``, the side's processor milliseconds a request, which other work on the
+machine disturbs less than the clock; ``errors``, answers that did not come or are no passages; ``other
+rankings``, answers whose passages are not those of the bare searcher. Below it stand the server's memory,
+how long it took to end after SIGTERM with as many questions under way as there are clients, and how many
+answers were lost by that.
 """
 
 from __future__ import annotations
@@ -133,7 +134,7 @@ def serve_bare(arguments: argparse.Namespace) -> None:
         return [hit.docid for hit in searcher.search(question, arguments.hits)]
 
     questions = json.loads((arguments.bare / "questions.json").read_text())
-    print(json.dumps(phases(lambda: ask, questions, arguments)))
+    print(json.dumps(phases(lambda: ask, questions, arguments, time.process_time)))
 
 
 def measure_server(work: Path, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -150,6 +151,7 @@ def measure_server(work: Path, arguments: argparse.Namespace) -> dict[str, Any]:
             lambda: client(address, arguments.hits),
             questions,
             arguments,
+            lambda: processor_seconds(server.pid),
             lambda: memory.append(resident(server.pid)),
         )
         return result | {"memory": memory, "end": end(server, address, questions, arguments)}
@@ -162,20 +164,23 @@ def phases(
     connect: Callable[[], Ask],
     questions: Sequence[str],
     arguments: argparse.Namespace,
+    spent: Callable[[], float],
     note: Callable[[], object] = lambda: None,
 ) -> dict[str, Any]:
     """Ask one by one, then by many at once; ``note`` is called before, between the halves, and after."""
     ask_all(connect, questions[:64], 1)  # so that everything is loaded
-    result = {"single": summary(ask_all(connect, repeated(questions, arguments.single), 1))}
+    started = spent()
+    alone = ask_all(connect, repeated(questions, arguments.single), 1)
+    result = {"single": summary(alone, spent() - started)}
     ask_all(connect, repeated(questions, arguments.clients * 4), arguments.clients)
     note()
-    half = arguments.requests // 2
+    half, started = arguments.requests // 2, spent()
     wanted = repeated(questions, arguments.requests)
     rows = ask_all(connect, wanted[:half], arguments.clients)
     note()
     rows += ask_all(connect, wanted[half:], arguments.clients)
     note()
-    return result | {"loaded": summary(rows)}
+    return result | {"loaded": summary(rows, spent() - started)}
 
 
 def repeated(questions: Sequence[str], count: int) -> list[str]:
@@ -227,16 +232,23 @@ def client(address: str, hits: int) -> Ask:
     return ask
 
 
-def summary(rows: Sequence[tuple[str, float, list[str]]]) -> dict[str, Any]:
-    """Sum up latencies in milliseconds."""
+def summary(rows: Sequence[tuple[str, float, list[str]]], spent: float) -> dict[str, Any]:
+    """Sum up latencies in milliseconds, and the processor seconds spent."""
     milliseconds = sorted(1000 * seconds for _, seconds, _ in rows)
     return {
         "median": statistics.median(milliseconds),
         "p95": milliseconds[int(0.95 * (len(milliseconds) - 1))],
+        "cpu": 1000 * spent / len(rows),
         "errors": sum(not ids for _, _, ids in rows),
         "requests": len(rows),
         "answers": [(question, ids) for question, _, ids in rows],
     }
+
+
+def processor_seconds(pid: int) -> float:
+    """Give the processor time that a process has spent."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def resident(pid: int) -> int:
@@ -283,14 +295,24 @@ def print_result(result: dict[str, Any]) -> None:
         f"{result['passages']:,} passages, {result['hits']} hits, {result['cpus']} processors; "
         f"load of the machine {result['load'][0]:.1f} to {result['load'][1]:.1f}\n"
     )
-    columns = ["clients", "side", "requests", "median, ms", "95 %, ms", "×", "errors", "other rankings"]
+    columns = [
+        "clients",
+        "side",
+        "requests",
+        "median, ms",
+        "95 %, ms",
+        "×",
+        "cpu, ms",
+        "errors",
+        "other rankings",
+    ]
     print("| " + " | ".join(columns) + " |\n" + "|---" * len(columns) + "|")
     for phase, clients in (("single", 1), ("loaded", result["clients"])):
         base = result["sides"]["FaissSearcher"][phase]["median"]
         for name, side in result["sides"].items():
             row = side[phase]
             cells = [clients, name, f"{row['requests']:,}", f"{row['median']:.1f}", f"{row['p95']:.1f}"]
-            cells += [f"{row['median'] / base:.2f}", row["errors"], row["others"]]
+            cells += [f"{row['median'] / base:.2f}", f"{row['cpu']:.1f}", row["errors"], row["others"]]
             print("| " + " | ".join(map(str, cells)) + " |")
     server = result["sides"]["qgdr serve"]
     before, between, after = (kilobytes / 1000 for kilobytes in server["memory"])

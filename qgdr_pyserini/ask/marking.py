@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 import regex
@@ -42,11 +43,11 @@ class Marker:
     """
 
     def __init__(self, question: str, language: str = "en", passages: str = "en") -> None:
-        self._stems = [stemmer(code) for code in dict.fromkeys((language, passages))]
+        self._languages = tuple(dict.fromkeys((language, passages)))
         words = runs(question)
         self._pairs = {pair for word in words if is_unspaced(word) for pair in _pairs(word)}
         spaced = (word for word in words if not is_unspaced(word) and word not in _SAYING_NOTHING)
-        self._forms = {form for word in spaced for form in self._forms_of(word)}
+        self._forms = {form for word in spaced for form in _forms(word, self._languages)}
 
     def find(self, text: str) -> list[Span]:
         """Say where the words stand, in order; spans do not overlap."""
@@ -54,14 +55,9 @@ class Marker:
         for run, start, end in located_runs(text):
             if is_unspaced(run):
                 found.extend(self._covered(run, start, end))
-            elif not self._forms.isdisjoint(self._forms_of(run)):
+            elif not self._forms.isdisjoint(_forms(run, self._languages)):
                 found.append((start, end))
         return found
-
-    def _forms_of(self, word: str) -> Iterator[tuple[int, str]]:
-        """Give a word and its stems, each stem with the rule that it comes from."""
-        yield -1, word
-        yield from ((number, stem(word)) for number, stem in enumerate(self._stems))
 
     def _covered(self, run: str, start: int, end: int) -> Iterator[Span]:
         """Give the stretches of a run that are made of the question's pairs of letters."""
@@ -79,6 +75,15 @@ class Marker:
             stretch = place, place + 2
         if stretch is not None:
             yield start + stretch[0], start + stretch[1]
+
+
+@functools.lru_cache(maxsize=1 << 15)
+def _forms(word: str, languages: tuple[str, ...]) -> frozenset[tuple[str, str]]:
+    """Give a word and its stems, each stem with the language by whose rules it is one."""
+    return frozenset({("", word), *((code, _stemmer(code)(word)) for code in languages)})
+
+
+_stemmer = functools.cache(stemmer)
 
 
 def _pairs(run: str) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import unicodedata
 from collections.abc import Iterator
 
@@ -43,7 +44,13 @@ def located_runs(text: str) -> Iterator[tuple[str, int, int]]:
     [('l', 0, 1), ('élysée', 2, 8)]
     """
     for match in _RUN.finditer(text):
-        yield "".join(runs(match[0])), match.start(), match.end()
+        yield _evened_out(match[0]), match.start(), match.end()
+
+
+# Texts repeat their words, and evening them out takes longer than finding them.
+@functools.lru_cache(maxsize=1 << 15)
+def _evened_out(run: str) -> str:
+    return "".join(runs(run))
 
 
 def is_unspaced(run: str) -> bool:

@@ -122,6 +122,16 @@ def test_an_index_that_is_none_and_another_encoder_are_refused(index, tiny_encod
         qgdr.Searcher(index, other)
 
 
+def test_passages_beside_an_index_are_shown_without_a_corpus(index, corpus, tiny_encoder, tmp_path):
+    found = qgdr.Searcher(index, tiny_encoder).search("donau", k=3)
+    texts = corpus.set_index("docid").text
+    assert found.text.tolist() == texts[found.docid].tolist()
+    bare = qgdr.encode_corpus(corpus, tmp_path / "bare", tiny_encoder, store=False, progress=False)
+    alone = qgdr.Searcher(bare, tiny_encoder).search("donau", k=3)
+    assert alone.columns.tolist() == ["rank", "docid", "score"]
+    assert alone.docid.tolist() == found.docid.tolist()
+
+
 def test_a_passage_that_the_corpus_lacks_is_named(index, corpus, tiny_encoder):
     searcher = qgdr.Searcher(index, tiny_encoder, corpus[:1])
     with pytest.raises(qgdr.QgdrError, match="the corpus holds no passage 'sample-"):

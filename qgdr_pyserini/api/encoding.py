@@ -86,6 +86,7 @@ def encode_corpus(
     device: str | None = None,
     max_length: int | None = None,
     batch_tokens: int | None = None,
+    store: bool = True,
     resume: bool = False,
     overwrite: bool = False,
     progress: bool = True,
@@ -112,6 +113,8 @@ def encode_corpus(
         Tokens at which passages are cut; the encoder's own length when None.
     batch_tokens
         Tokens computed at a time; chosen for the device when None.
+    store
+        Whether to put the passages beside the index, for `Searcher` and ``qgdr ask`` to show.
     resume
         Go on where an earlier call stopped; begin where none did.
     overwrite
@@ -144,6 +147,7 @@ def encode_corpus(
         index_type=index_type,
         precision=precision,
         settings=EncoderOptions(**settings),
+        store=store,
     )
     with corpus_on_disk(corpus) as path, bar("passages", progress) as advance:
         return corpus_encoder.encode_corpus(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from qgdr_pyserini.api.frames import (
     to_topics,
 )
 from qgdr_pyserini.api.telling import bar, tell
+from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.errors import QgdrError
 
 if TYPE_CHECKING:
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 
     from qgdr_pyserini.model.dual_encoder import DualEncoder
     from qgdr_pyserini.model.teacher import Teacher
+
+Find = Callable[[Sequence[str]], Mapping[str, Passage]]
+"""Gives passages by docid, those asked for among them; one that is not there is left out."""
 
 _BATCH = 64
 _UNKNOWN = "und"  # ISO 639's code for a language that is not known
@@ -42,8 +47,8 @@ class Searcher:
         What encodes the questions: name, folder or name on the hub, an encoder that is loaded already, or a
         query encoder of Pyserini's. The one that ``qgdr.json`` beside the index names when None.
     corpus
-        The passages, to be shown with their title and text: a file or folder, a collection, or a DataFrame.
-        They are kept in memory.
+        The passages, to be shown with their title and text: a file or folder, a collection, or a DataFrame,
+        which is kept in memory. Those beside the index, read from disk as they are found, when None.
     device
         Where the questions are encoded: ``cpu``, ``cuda``, …
     threads
@@ -89,7 +94,7 @@ class Searcher:
         self.pyserini = FaissSearcher(folder, _query_encoder(folder, encoder, device))
         if "check_index_against_encoder" not in active:  # Pyserini was imported before the hook was there
             check_match(folder, self.pyserini.index, self.pyserini.query_encoder)
-        self.passages = None if corpus is None else to_passages(corpus)
+        self._find = _passages_of(Path(folder), corpus)
         self.threads = threads
 
     def search(self, question: str, k: int = 10) -> pd.DataFrame:
@@ -105,13 +110,13 @@ class Searcher:
         Returns
         -------
         pandas.DataFrame
-            ``rank`` (from 1), ``docid``, ``score``, and where there is a corpus ``title`` and ``text``; best
-            first.
+            ``rank`` (from 1), ``docid``, ``score``, and where the passages are there ``title`` and ``text``;
+            best first.
 
         Raises
         ------
         QgdrError
-            If the question is empty, or a passage found is not in the corpus.
+            If the question is empty, or a passage that was found is not in the corpus.
         """
         import pandas as pd
 
@@ -154,11 +159,12 @@ class Searcher:
         return run_frame(found)
 
     def _shown(self, docids: list[str]) -> dict[str, list[str]]:
-        if self.passages is None:
+        if self._find is None:
             return {}
-        if missing := next((docid for docid in docids if docid not in self.passages), None):
+        found = self._find(docids)
+        if missing := next((docid for docid in docids if docid not in found), None):
             raise QgdrError(f"the corpus holds no passage {missing!r}; give the one that was encoded")
-        passages = [self.passages[docid] for docid in docids]
+        passages = [found[docid] for docid in docids]
         return {"title": [item.title for item in passages], "text": [item.text for item in passages]}
 
 
@@ -292,6 +298,18 @@ def rerank(
     with corpus_on_disk(corpus) as path, bar("questions", progress) as advance:
         found = dict(reranking.rerank(ranking, queries, path, teacher, advance))
     return run_frame({qid: dict(hits) for qid, hits in found.items()})
+
+
+def _passages_of(index: Path, corpus: AnyCorpus | None) -> Find | None:
+    """Give what finds passages by docid: in a corpus, or beside the index; None where they are in neither."""
+    from qgdr_pyserini.ask.passages import stored_passages
+    from qgdr_pyserini.collection.passage_store import PassageStore
+
+    if corpus is not None:
+        passages = to_passages(corpus)
+        return lambda docids: passages
+    store = stored_passages(index)
+    return PassageStore(store).find if store else None
 
 
 def _query_encoder(index: str, encoder: Any, device: str) -> Any:

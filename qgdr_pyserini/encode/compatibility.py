@@ -104,39 +104,6 @@ def refuse_other_passage_tower(index: str | os.PathLike[str], towers: Towers) ->
         )
 
 
-def encoder_of_index(
-    index: str | os.PathLike[str], encoder: str | None = None, device: str = "cpu"
-) -> DualEncoder:
-    """Load the encoder for the questions that are put to an index.
-
-    Parameters
-    ----------
-    index
-        The index's folder. One without a manifest, not made by this package, takes any encoder of its
-        dimension.
-    encoder
-        Name or path, as `find_towers` takes it; the one that the index names if None.
-    device
-        ``cpu``, ``cuda``, …
-
-    Raises
-    ------
-    QgdrError
-        If the index names none, the encoder is not to be found, or another than the one that made the index.
-    """
-    place = Path(index)
-    if encoder is not None and not (place / MANIFEST).is_file():
-        return DualEncoder.from_tower(find_towers(encoder).query, device)
-    manifest = IndexManifest.read(place)
-    towers = find_towers(encoder or maker(place, manifest))
-    model = DualEncoder.from_tower(towers.query, device)
-    agree_with_index(place, towers.name, model)
-    refuse_other_passage_tower(place, towers)
-    if model.dimension != manifest.dimension:
-        raise QgdrError(f"{place}: dimension {manifest.dimension}, but {towers.name} has {model.dimension}")
-    return model
-
-
 def _differences(made: Maker, encoder: DualEncoder) -> str:
     """Name the settings in which an index differs from an encoder."""
     ours = encoder.config.model_dump()

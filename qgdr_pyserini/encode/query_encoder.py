@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from qgdr_pyserini.collection.topics import read_topics
-from qgdr_pyserini.encode.compatibility import agree_with_index, refuse_other_passage_tower
+from qgdr_pyserini.encode.compatibility import agree_with_index, maker, refuse_other_passage_tower
+from qgdr_pyserini.encode.manifest import MANIFEST, IndexManifest
 from qgdr_pyserini.encode.precision import lay_out
+from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.files import atomic_directory
 from qgdr_pyserini.model.dual_encoder import DualEncoder, Vectors
 from qgdr_pyserini.model.encoder_options import NOTHING, EncoderOptions
@@ -85,6 +87,37 @@ def load_query_encoder(
         refuse_other_passage_tower(index, towers)
     for guess in model.guesses:
         tell(guess)
+    return model
+
+
+def encoder_of_index(
+    index: str | os.PathLike[str], encoder: str | None = None, device: str = "cpu"
+) -> DualEncoder:
+    """Load the encoder for the questions that are put to an index.
+
+    Parameters
+    ----------
+    index
+        The index's folder. One without a manifest, not made by this package, takes any encoder of its
+        dimension.
+    encoder
+        Name or path, as `find_towers` takes it; the one that the index names if None.
+    device
+        ``cpu``, ``cuda``, …
+
+    Raises
+    ------
+    QgdrError
+        If the index names none, the encoder is not to be found, or another than the one that made the index.
+    """
+    place = Path(index)
+    if encoder is not None and not (place / MANIFEST).is_file():
+        return load_query_encoder(encoder, device=device)
+    manifest = IndexManifest.read(place)
+    model = load_query_encoder(encoder or maker(place, manifest), index=place, device=device)
+    if model.dimension != manifest.dimension:
+        name = encoder or manifest.encoder
+        raise QgdrError(f"{place}: dimension {manifest.dimension}, but {name} has {model.dimension}")
     return model
 
 

@@ -146,7 +146,12 @@ def iterate(recipe: Recipe, data: TrainingData, student: Done, stages: Stages, o
     """Warm the student up, train the teacher, and distil as often as the recipe says."""
     zero = StageContext(0, recipe, data, stages, Reading(data, recipe.teacher, recipe.negatives.english))
     encoded = Miner(dataclasses.replace(zero, number=1)).encode(student) if recipe.encodes_once else None
-    mined = _mine_first(zero, student, options.bm25, encoded) if recipe.mines_first else None
+    first = recipe.negatives.first
+    mined: Done | None = None
+    if recipe.mines_first:
+        given = first == "given" or not recipe.needs_negatives_first
+        ranker = options.bm25 if first == "bm25" else None
+        mined = Miner(zero).mine(student, ranker, given=given, encoded=encoded)
     if recipe.warmup and mined:
         student = StudentTrainer(zero, recipe.warmup).train("warmup", student, mined)
     teacher: TeacherAt | None = None
@@ -160,15 +165,6 @@ def iterate(recipe: Recipe, data: TrainingData, student: Done, stages: Stages, o
             iteration = Iteration(dataclasses.replace(zero, number=number), options.bm25_scorer)
             student = iteration.run(student, teacher, known, encoded if number == 1 else None)
     return student
-
-
-def _mine_first(context: StageContext, student: Done, bm25: Ranker | None, encoded: Done | None) -> Done:
-    """Mine what warm-up and teacher learn from."""
-    recipe, first = context.recipe, context.recipe.negatives.first
-    given = first == "given" or not recipe.needs_negatives_first
-    if given or first == "bm25":
-        return Miner(context).mine(student, bm25 if first == "bm25" else None, given=given)
-    return Miner(context).mine(student, encoded=encoded)
 
 
 def _export(recipe: Recipe, data: TrainingData, student: Done, done: Sequence[Done], target: Path) -> None:

@@ -81,10 +81,12 @@ def score_tables(
     dict of str to dict
         By what is varied over (the empty string where nothing is), the table of each metric.
     """
-    chosen = choices(f"{{{settings.over or ''}}}", reproduction.vary)
+    over = settings.over
+    if over is None:
+        return {"": _score_table(reproduction, settings, folder, {})}
     return {
-        values.get(settings.over or "", ""): _score_table(reproduction, settings, folder, values)
-        for values in chosen
+        value: _score_table(reproduction, settings, folder, {over: value})
+        for value in reproduction.vary[over]
     }
 
 

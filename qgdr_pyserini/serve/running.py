@@ -120,9 +120,13 @@ def _leave(number: int, frame: FrameType | None) -> NoReturn:
 def _listen(host: str, port: int) -> socket.socket:
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=2048)
+        listener = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         raise QgdrError(f"{host}:{port}: {_reason(error)}; choose another --host or --port") from None
+    # Connections inherit it. Without it, an answer's second packet waits some 40 ms for the first to be
+    # acknowledged; asyncio sets it only on sockets that name their protocol, which this one does not.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def _reason(error: OSError) -> str:

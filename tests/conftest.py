@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from hypothesis import settings
+from invented_towns import write_training_folder
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
@@ -28,6 +29,12 @@ def shared_data() -> Path:
             f"REAL DATA ABSENT: {folder} does not exist; set QGDR_SHARED to the folder that holds data/"
         )
     return folder
+
+
+@pytest.fixture(scope="session")
+def invented_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A training folder about towns that do not exist, for tests that every clone can run."""
+    return write_training_folder(tmp_path_factory.mktemp("invented") / "train")
 
 
 @pytest.fixture(scope="session")

@@ -30,11 +30,11 @@ TEXTS = [
 ] * 20
 
 
-def mt5(folder, vocabulary=300):
+def mt5(folder, vocabulary=300, texts=TEXTS):
     """``google/mt5-base``: a sentencepiece model, no tokenizer.json, more embeddings than tokens."""
     folder.mkdir()
     special = {"pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1}
-    _sentencepiece(folder / "spiece.model", vocabulary, special)
+    _sentencepiece(folder / "spiece.model", vocabulary, special, texts)
     _write(folder / "tokenizer_config.json", {"tokenizer_class": "T5Tokenizer", "extra_ids": 0})
     torch.manual_seed(1)
     config = MT5Config(
@@ -49,11 +49,11 @@ def mt5(folder, vocabulary=300):
     return folder
 
 
-def xlm_roberta(folder, vocabulary=300):
+def xlm_roberta(folder, vocabulary=300, texts=TEXTS):
     """``xlm-roberta-base``: a masked language model with a sentencepiece tokenizer in tokenizer.json."""
     folder.mkdir()
     special = {"bos_id": 0, "pad_id": 1, "eos_id": 2, "unk_id": 3}
-    _sentencepiece(folder / "sentencepiece.bpe.model", vocabulary, special)
+    _sentencepiece(folder / "sentencepiece.bpe.model", vocabulary, special, texts)
     _write(folder / "tokenizer_config.json", {"tokenizer_class": "XLMRobertaTokenizer"})
     _write(folder / "config.json", {"model_type": "xlm-roberta"})
     AutoTokenizer.from_pretrained(folder).save_pretrained(folder)
@@ -114,12 +114,12 @@ CAUSAL = {
 }
 
 
-def causal(folder, kind="qwen2"):
+def causal(folder, kind="qwen2", texts=TEXTS):
     """``Qwen/Qwen2.5-0.5B`` and its like: a decoder with a byte-level tokenizer."""
     folder.mkdir()
     bytes_ = ByteLevelBPETokenizer()
     bytes_.train_from_iterator(
-        TEXTS, vocab_size=400, special_tokens=["<end>", "<start>"], show_progress=False
+        texts, vocab_size=400, special_tokens=["<end>", "<start>"], show_progress=False
     )
     start = {"bos_token": "<start>"} if kind == "llama" else {}
     if start:
@@ -137,10 +137,10 @@ def causal(folder, kind="qwen2"):
     return folder
 
 
-def _sentencepiece(path, vocabulary, special):
+def _sentencepiece(path, vocabulary, special, texts):
     with path.open("wb") as file:
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(TEXTS), model_writer=file, vocab_size=vocabulary,
+            sentence_iterator=iter(texts), model_writer=file, vocab_size=vocabulary,
             hard_vocab_limit=False, minloglevel=2, **special,
         )  # fmt: skip
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from test_distillation import PASSAGES, SETTINGS, rows_and_generated
-from test_teacher_only import BASE, KINDS, data  # noqa: F401
+from test_teacher_only import data, with_teacher, without_teacher  # noqa: F401
 
 from qgdr_pyserini.cli.main import main
 from qgdr_pyserini.collection.tevatron import read_candidates
@@ -198,7 +198,7 @@ beta = 0.5
 
 
 def warmed(student, teacher):
-    head = BASE.format(student=student, kind="x", configuration="x").split("[teacher]")[0]
+    head = without_teacher(student)
     return head + WARMED.format(teacher=teacher) + ANCHORED
 
 
@@ -208,7 +208,7 @@ def run(recipe, data, output):  # noqa: F811
 
 def test_a_pipeline_anchors_its_student(tiny_encoder, data, tmp_path):  # noqa: F811
     kind = "query-generator"
-    base = BASE.format(student=tiny_encoder, kind=kind, configuration=KINDS[kind])
+    base = with_teacher(tiny_encoder, kind)
     base = base.replace("alpha = 0.0", "alpha = 1.0").replace("[teacher]", '[teacher]\nreads = "english"')
     (tmp_path / "recipe.toml").write_text(base + ANCHORED)
     done = run(tmp_path / "recipe.toml", data, tmp_path / "run")
@@ -233,7 +233,7 @@ def test_a_pipeline_anchors_its_student(tiny_encoder, data, tmp_path):  # noqa: 
 def test_a_teacher_with_few_labels_and_the_student_learn_from_one_encoding(tiny_encoder, data, tmp_path):  # noqa: F811
     """Queries whose labels are hidden are distilled, too, though the teacher did not learn from them."""
     kind = "cross-encoder"
-    base = BASE.format(student=tiny_encoder, kind=kind, configuration=KINDS[kind])
+    base = with_teacher(tiny_encoder, kind)
     (tmp_path / "recipe.toml").write_text(base + "[distillation.anchor]\npassages = 2\n")
     command = ["train", str(tmp_path / "recipe.toml"), "--data", str(data), "--set", "data.labels=0.25"]
     done = CliRunner().invoke(main, [*command, "--output", str(tmp_path / "run")])
@@ -253,7 +253,7 @@ def test_a_teacher_with_few_labels_and_the_student_learn_from_one_encoding(tiny_
 
 
 def test_a_student_goes_back_a_part_of_the_way(tiny_encoder, data, tmp_path):  # noqa: F811
-    base = BASE.format(student=tiny_encoder, kind="x", configuration="x").split("[teacher]")[0]
+    base = without_teacher(tiny_encoder)
     base += "[distillation]\nsteps = 4\nbatch_size = 4\ncandidates = 3\nkd = 0.0\nalpha = 0.0\nbeta = 1.0\n"
     (tmp_path / "recipe.toml").write_text(base + "learning_rate = 1e-2\n")
     command = ["train", str(tmp_path / "recipe.toml"), "--data", str(data)]
@@ -280,7 +280,7 @@ def test_a_student_goes_back_a_part_of_the_way(tiny_encoder, data, tmp_path):  #
 
 
 def test_negatives_are_searched_with_english_where_the_recipe_says_so(tiny_encoder, data, tmp_path):  # noqa: F811
-    base = BASE.format(student=tiny_encoder, kind="x", configuration="x").split("[teacher]")[0]
+    base = without_teacher(tiny_encoder)
     base += "[distillation]\nsteps = 2\nbatch_size = 4\ncandidates = 3\nkd = 0.0\nalpha = 0.0\nbeta = 1.0\n"
     (tmp_path / "recipe.toml").write_text(base)
     command = ["train", str(tmp_path / "recipe.toml"), "--data", str(data), "--set", "negatives.english=true"]
@@ -344,7 +344,7 @@ def test_the_plan_counts_what_a_step_computes(tmp_path):
     ],
 )
 def test_an_anchor_without_its_place_is_named(more, problem, tiny_encoder, data, tmp_path):  # noqa: F811
-    text = BASE.format(student=tiny_encoder, kind="cross-encoder", configuration=KINDS["cross-encoder"])
+    text = with_teacher(tiny_encoder, "cross-encoder")
     text += "[pairs.sources]\nqueries = { weight = 1.0, batch_size = 4 }\n" + more
     (tmp_path / "recipe.toml").write_text(text)
     done = run(tmp_path / "recipe.toml", data, tmp_path / "run")

@@ -5,7 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 from test_bm25_settings import LEXICON, PASSAGES
-from test_teacher_only import BASE, KINDS, data  # noqa: F401
+from test_teacher_only import data, with_teacher  # noqa: F401
 
 from qgdr_pyserini.cli.main import main
 from qgdr_pyserini.collection.corpus import Passage
@@ -48,7 +48,7 @@ def test_candidates_have_the_scores_that_a_search_gives_them(tmp_path):
 
 def test_a_pipeline_adds_it_up(tiny_encoder, data, tmp_path):  # noqa: F811
     recipe, run = tmp_path / "recipe.toml", tmp_path / "run"
-    text = BASE.format(student=tiny_encoder, kind="cross-encoder", configuration=KINDS["cross-encoder"])
+    text = with_teacher(tiny_encoder, "cross-encoder")
     recipe.write_text(f'{text}\n[combination]\nscores = ["teacher", "bm25-lexicon"]\n')
     start = ["train", str(recipe), "--data", str(data), "--output"]
     done = CliRunner().invoke(main, [*start, str(run)])
@@ -63,7 +63,7 @@ def test_a_pipeline_adds_it_up(tiny_encoder, data, tmp_path):  # noqa: F811
 
 def test_student_and_dictionary_teach_without_a_teacher(tiny_encoder, data, tmp_path):  # noqa: F811
     recipe, run = tmp_path / "recipe.toml", tmp_path / "run"
-    text = BASE.format(student=tiny_encoder, kind="cross-encoder", configuration=KINDS["cross-encoder"])
+    text = with_teacher(tiny_encoder, "cross-encoder")
     head, distillation = text.split("[teacher]")[0], text.split("[distillation]")[1]
     scores = '[combination]\nscores = ["student", "bm25-lexicon"]'
     recipe.write_text(f"{head}[distillation]{distillation.replace('alpha = 0.0', 'alpha = 1.0')}\n{scores}\n")

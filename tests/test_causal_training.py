@@ -7,7 +7,7 @@ import hub_layouts
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from training_slices import EVERY_STAGE, cut
+from training_slices import every_stage
 
 from qgdr_pyserini.cli.main import main
 from qgdr_pyserini.collection.corpus import Passage
@@ -20,12 +20,12 @@ from qgdr_pyserini.model.teacher import Query
 from qgdr_pyserini.model.teachers import load_teacher
 from qgdr_pyserini.train.generation_stage import query_writings, train_writer
 from qgdr_pyserini.train.low_rank import LoraSettings, add_low_rank
-from qgdr_pyserini.train.model_size import source_size
+from qgdr_pyserini.train.model_size import checkpoint_size
 from qgdr_pyserini.train.parts import read_parts
 from qgdr_pyserini.train.ranking_stage import train_ranker
 from qgdr_pyserini.train.stages import Done
 from qgdr_pyserini.train.teacher_recipe import TeacherRecipe
-from qgdr_pyserini.train.teacher_stage_settings import RankingSettings, TextSettings
+from qgdr_pyserini.train.teacher_stage_settings import GenerationLossSettings, RankingSettings
 from qgdr_pyserini.train.teacher_stages import TeacherAt, load_for_scoring, scoring_values
 
 RIVERS = ["Danube", "Rhine", "Elbe", "Volga"]
@@ -57,8 +57,8 @@ def generator(folder):
 
 
 def test_both_losses_fall(generator, tmp_path):
-    text = TextSettings(steps=20, batch_size=8, learning_rate=5e-3)
-    log = train_writer(generator, query_writings(ROWS, generator), text, 0, tmp_path / "write", "writing")
+    text = GenerationLossSettings(steps=20, batch_size=8, learning_rate=5e-3)
+    log = train_writer(generator, query_writings(ROWS, generator), text, 0, tmp_path / "write")
     assert log[-1]["loss"] < 0.7 * log[0]["loss"]
     ranking = RankingSettings(steps=20, batch_size=4, candidates=4, learning_rate=5e-3, temperature=0.1)
     log = train_ranker(generator, ROWS, ranking, 0, tmp_path / "rank")
@@ -78,8 +78,8 @@ def test_low_rank_additions_are_trained_alone_and_merged(folder, kind, tmp_path)
     trained = [name for name, weight in generator.named_parameters() if weight.requires_grad]
     assert trained
     assert all("lora_" in name for name in trained)
-    text = TextSettings(steps=10, batch_size=8, learning_rate=1e-2)
-    log = train_writer(generator, query_writings(ROWS, generator), text, 0, tmp_path / "write", "writing")
+    text = GenerationLossSettings(steps=10, batch_size=8, learning_rate=1e-2)
+    log = train_writer(generator, query_writings(ROWS, generator), text, 0, tmp_path / "write")
     assert log[-1]["loss"] < log[0]["loss"] - 0.05
     scores = generator.score(queries, passages)
     merge()
@@ -104,35 +104,23 @@ def test_without_peft_a_recipe_with_low_rank_additions_is_one_line(recipe, tmp_p
     assert CliRunner().invoke(main, ["train", str(recipe), "--dry-run"]).exit_code == 0
 
 
-TEACHER = """
-[teacher.source.configuration]
-model_type = "llama"
-hidden_size = 32
-intermediate_size = 48
-num_hidden_layers = 1
-num_attention_heads = 4
-num_key_value_heads = 2
-"""
-
-
 @pytest.fixture
 def recipe(tmp_path):
-    """Every stage of the method, with a Llama of the student's vocabulary for a teacher."""
-    head, _, rest = EVERY_STAGE.partition("[teacher.source.configuration]")
-    text = head + TEACHER + "\n[teacher.generator]" + rest.partition("[teacher.generator]")[2]
-    text = text.replace("iterations = 2", "iterations = 1")
-    path = tmp_path / "recipe.toml"
-    path.write_text(text)
-    return path
+    """Every stage of the method, with a Llama for a teacher."""
+
+    def llama(folder, texts):
+        return hub_layouts.causal(folder, "llama", texts)
+
+    return every_stage(tmp_path, llama, iterations="iterations = 1")
 
 
-def test_a_recipe_with_a_causal_teacher_is_planned_and_run(recipe, shared_data, tmp_path):
+def test_a_recipe_with_a_causal_teacher_is_planned_and_run(recipe, invented_folder, tmp_path):
     planned = CliRunner().invoke(main, ["train", str(recipe), "--dry-run"])
     assert planned.exit_code == 0, planned.output
     assert "| teacher-ranking " in planned.output
-    data = cut(shared_data / "train", tmp_path / "train")
     run = tmp_path / "run"
-    done = CliRunner().invoke(main, ["train", str(recipe), "--data", str(data), "--output", str(run)])
+    arguments = ["train", str(recipe), "--data", str(invented_folder), "--output", str(run)]
+    done = CliRunner().invoke(main, arguments)
     assert done.exit_code == 0, done.output
     assert isinstance(load_teacher(str(run / "teacher-ranking" / "model")), CausalGenerator)
     scored = list(read_parts(run / "1-score"))
@@ -161,16 +149,10 @@ def test_an_untrained_teacher_scores_with_what_the_recipe_says_else_with_what_wa
         load_for_scoring(at, wrong)
 
 
-def test_decoders_are_sized_with_and_without_a_head_of_their_own(folder):
-    tied = source_size(ModelSource(checkpoint=str(folder)), 0)
-    model = CausalGenerator.load(ModelSource(checkpoint=str(folder))).model
-    assert tied is not None
-    assert tied.parameters == sum(weight.numel() for weight in model.parameters())
-    values = {"model_type": "llama", **hub_layouts.LLAMA_LIKE}
-    own = source_size(ModelSource(configuration=values, tokenizer=str(folder)), 405)
-    other = CausalGenerator.load(
-        ModelSource(configuration=values | {"vocab_size": 405}, tokenizer=str(folder))
-    )
-    assert own is not None
-    assert own.parameters == sum(weight.numel() for weight in other.model.parameters())
-    assert not own.two_ends
+def test_decoders_are_sized_with_and_without_a_head_of_their_own(folder, tmp_path):
+    for checkpoint in (folder, hub_layouts.causal(tmp_path / "llama", "llama")):
+        size = checkpoint_size(str(checkpoint))
+        model = CausalGenerator.load(ModelSource(checkpoint=str(checkpoint))).model
+        assert size is not None
+        assert size.parameters == sum(weight.numel() for weight in model.parameters())
+        assert not size.two_ends

@@ -90,6 +90,6 @@ def test_encoders_are_listed_and_shown(tiny_encoder, tmp_path, monkeypatch):
 
 
 def test_a_dry_run_prints_the_plan():
-    result = CliRunner().invoke(main, ["train", "qgdr-start", "--dry-run", "--set", "translation.steps=7"])
+    result = CliRunner().invoke(main, ["train", "qgdr", "--dry-run", "--set", "distillation.steps=7"])
     assert result.exit_code == 0
     assert "7 steps" in result.output

@@ -7,7 +7,7 @@ import hub_layouts
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from test_teacher_only import BASE, KINDS, data  # noqa: F401
+from test_teacher_only import KINDS, data, with_teacher  # noqa: F401
 
 from qgdr_pyserini.cli.main import main
 from qgdr_pyserini.collection.corpus import Passage
@@ -228,7 +228,7 @@ def test_scores_are_combined_from_file_to_file(tiny_encoder, tmp_path):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_sum_of_scores_is_distilled(kind, tiny_encoder, data, tmp_path):  # noqa: F811
-    text = BASE.format(student=tiny_encoder, kind=kind, configuration=KINDS[kind])
+    text = with_teacher(tiny_encoder, kind)
     names = 'scores = ["student", "teacher", "other"]'
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(f'{text}\n[combination]\n{names}\nothers = {{ other = "{tiny_encoder}" }}\n')

@@ -15,7 +15,6 @@ from qgdr_pyserini.model.config import EncoderConfig
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.pooling import pool
 from qgdr_pyserini.model.registry import find_encoder, named_encoders
-from qgdr_pyserini.model.subword_bag import SubwordBag
 
 TEXTS = ["donau", "where does the danube rise?", "中国 大人", "", "a" * 300]
 
@@ -142,20 +141,3 @@ def test_unknown_encoders_are_named(name):
 def test_a_folder_that_is_no_encoder_is_named(tmp_path):
     with pytest.raises(QgdrError, match="not an encoder"):
         find_encoder(f"qgdr:{tmp_path}")
-
-
-@settings(max_examples=20, deadline=None)
-@given(rows=st.lists(st.lists(st.integers(0, 49), min_size=1, max_size=12), min_size=1, max_size=6))
-def test_a_bag_and_its_bert_give_the_same_vectors(rows):
-    torch.manual_seed(3)
-    bag = SubwordBag(50, 16)
-    with torch.no_grad():  # weights as uneven as training makes them
-        bag.vectors.weight.mul_(torch.logspace(-3, 1, 50).unsqueeze(1))
-    bert = bag.to_bert()
-    for row in rows:
-        ids = torch.tensor([row])
-        states = bert(input_ids=ids, attention_mask=torch.ones_like(ids))[0]
-        theirs = pool(states, torch.ones_like(ids), EncoderConfig())
-        ours = bag(ids[0], torch.tensor([0]))
-        torch.testing.assert_close(theirs[:, :-2], ours, atol=1e-4, rtol=0)
-        assert theirs[:, -2:].abs().max() == 0

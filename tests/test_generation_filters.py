@@ -5,7 +5,7 @@ import json
 import hub_layouts
 import pytest
 from click.testing import CliRunner
-from training_slices import EVERY_STAGE, cut
+from training_slices import every_stage
 
 from qgdr_pyserini.cli.main import main
 from qgdr_pyserini.collection.corpus import Passage, write_corpus
@@ -105,16 +105,13 @@ def test_a_search_needs_a_corpus(folder):
     assert "--round-trip needs --corpus" in done.stderr
 
 
-def test_the_pipeline_filters_and_counts(shared_data, tmp_path):
-    recipe = tmp_path / "recipe.toml"
-    text = EVERY_STAGE.replace("iterations = 2", "iterations = 1")
-    recipe.write_text(
-        text.replace("languages_per_query = 1", "n = 4\ncheck_language = true\nround_trip = 30")
-    )
-    data, run = cut(shared_data / "train", tmp_path / "train"), tmp_path / "run"
+def test_the_pipeline_filters_and_counts(invented_folder, tmp_path):
+    filters = "n = 4\ncheck_language = true\nround_trip = 30"
+    recipe = every_stage(tmp_path, iterations="iterations = 1", languages_per_query=filters)
+    run = tmp_path / "run"
     planned = CliRunner().invoke(main, ["train", str(recipe), "--dry-run"]).output
     assert "in de, ru, those in their language, those found in 30" in planned
-    arguments = ["train", str(recipe), "--data", str(data), "--output", str(run)]
+    arguments = ["train", str(recipe), "--data", str(invented_folder), "--output", str(run)]
     done = CliRunner().invoke(main, arguments)
     assert done.exit_code == 0, done.output
     record = json.loads((run / "1-generate" / "stage.json").read_text())["record"]

@@ -14,8 +14,9 @@ import hub_layouts
 import pytest
 import torch
 from click.testing import CliRunner
+from invented_towns import write_training_folder
 from safetensors.torch import load_file
-from training_slices import EVERY_STAGE, cut
+from training_slices import every_stage
 from transformers import Trainer
 
 import qgdr_pyserini
@@ -32,8 +33,8 @@ from qgdr_pyserini.train.training import Trained, TrainingSettings, check_finite
 from qgdr_pyserini.train.training_data import read_training_data
 
 STAGES = [
-    "vocabulary", "pretraining", "0-mine", "0-warmup", "teacher-translation", "teacher-generation",
-    "teacher-ranking", "1-mine", "1-check-teacher", "1-score", "1-generate", "1-score-generated",
+    "student", "0-mine", "0-warmup", "teacher-generation", "teacher-ranking", "1-mine",
+    "1-check-teacher", "1-score", "1-generate", "1-score-generated",
     "1-weigh", "1-combine", "1-combine-generated", "1-distil", "2-mine", "2-check-teacher", "2-score",
     "2-generate", "2-score-generated", "2-weigh", "2-combine", "2-combine-generated", "2-distil",
 ]  # fmt: skip
@@ -41,15 +42,8 @@ RIVERS = ["Danube", "Rhine", "Elbe", "Volga", "Tagus", "Loire", "Seine", "Rhone"
 
 
 @pytest.fixture(scope="module")
-def slice_folder(shared_data, tmp_path_factory):
-    return cut(shared_data / "train", tmp_path_factory.mktemp("slice") / "train")
-
-
-@pytest.fixture(scope="module")
 def recipe_file(tmp_path_factory):
-    path = tmp_path_factory.mktemp("recipe") / "recipe.toml"
-    path.write_text(EVERY_STAGE)
-    return path
+    return every_stage(tmp_path_factory.mktemp("recipe"))
 
 
 def command(recipe, data, output, *more):
@@ -62,11 +56,11 @@ def run(arguments, **options):
 
 
 @pytest.fixture(scope="module")
-def whole(slice_folder, recipe_file, tmp_path_factory):
+def whole(invented_folder, recipe_file, tmp_path_factory):
     """An uninterrupted run, and how long it took."""
     output = tmp_path_factory.mktemp("whole") / "run"
     start = time.monotonic()
-    done = run(command(recipe_file, slice_folder, output))
+    done = run(command(recipe_file, invented_folder, output))
     assert done.returncode == 0, done.stderr
     return output, time.monotonic() - start
 
@@ -93,13 +87,13 @@ def test_every_stage_leaves_its_result(whole):
 
 
 def test_a_killed_run_ends_with_the_weights_of_an_uninterrupted_one(
-    whole, slice_folder, recipe_file, tmp_path
+    whole, invented_folder, recipe_file, tmp_path
 ):
     expected, seconds = whole
     output, kills = tmp_path / "run", 0
     for share in sorted(random.SystemRandom().uniform(0.25, 0.9) for _ in range(3)):
         process = subprocess.Popen(
-            command(recipe_file, slice_folder, output, "--resume"), stdout=subprocess.DEVNULL,
+            command(recipe_file, invented_folder, output, "--resume"), stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         try:
@@ -109,7 +103,7 @@ def test_a_killed_run_ends_with_the_weights_of_an_uninterrupted_one(
             kills += 1
         process.wait()
     assert kills > 0
-    done = run(command(recipe_file, slice_folder, output, "--resume"))
+    done = run(command(recipe_file, invented_folder, output, "--resume"))
     assert done.returncode == 0, done.stderr
     for model in ("encoder", "1-distil/model", "teacher-ranking/model"):
         ours, theirs = (load_file(folder / model / "model.safetensors") for folder in (output, expected))
@@ -117,11 +111,11 @@ def test_a_killed_run_ends_with_the_weights_of_an_uninterrupted_one(
 
 
 def test_stages_of_another_run_are_reused_where_they_come_out_the_same(
-    whole, slice_folder, recipe_file, tmp_path
+    whole, invented_folder, recipe_file, tmp_path
 ):
     other, _ = whole
     more = ["--reuse", other, "--set", "distillation.beta=1.0"]
-    done = CliRunner().invoke(main, command(recipe_file, slice_folder, tmp_path / "run", *more)[3:])
+    done = CliRunner().invoke(main, command(recipe_file, invented_folder, tmp_path / "run", *more)[3:])
     assert done.exit_code == 0, done.stderr
     lines = done.stderr.splitlines()
     for stage in STAGES[: STAGES.index("1-distil")]:
@@ -130,9 +124,9 @@ def test_stages_of_another_run_are_reused_where_they_come_out_the_same(
     assert "2-mine: begun" in lines
 
 
-def test_what_is_selected_from_the_data_is_part_of_its_digest(slice_folder):
+def test_what_is_selected_from_the_data_is_part_of_its_digest(invented_folder):
     def read(holdout=0.1, **settings):
-        return read_training_data(slice_folder, DataSettings(**settings), holdout)
+        return read_training_data(invented_folder, DataSettings(**settings), holdout)
 
     every = read()
     assert read().digest == every.digest == read(distilled_per_language=3).digest
@@ -146,10 +140,10 @@ def test_what_is_selected_from_the_data_is_part_of_its_digest(slice_folder):
     assert held <= {passage.title for passage in every.pool()}
 
 
-def test_two_processes_share_the_work(whole, slice_folder, recipe_file, tmp_path):
+def test_two_processes_share_the_work(whole, invented_folder, recipe_file, tmp_path):
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "qgdr_pyserini"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    arguments = command(recipe_file, slice_folder, tmp_path / "run", "--set", "iterations=1")[3:]
+    arguments = command(recipe_file, invented_folder, tmp_path / "run", "--set", "iterations=1")[3:]
     done = run([*torchrun, *arguments], env=environment)
     assert done.returncode == 0, done.stderr
     record = json.loads((tmp_path / "run" / "encoder" / "training.json").read_text())
@@ -159,18 +153,18 @@ def test_two_processes_share_the_work(whole, slice_folder, recipe_file, tmp_path
     assert len(list(read_parts(tmp_path / "run" / "1-score"))) == len(alone)
 
 
-def test_another_recipes_folder_and_other_data_are_refused(whole, slice_folder, recipe_file, tmp_path):
+def test_another_recipes_folder_and_other_data_are_refused(whole, invented_folder, recipe_file, tmp_path):
     output, _ = whole
-    again = CliRunner().invoke(main, command(recipe_file, slice_folder, output)[3:])
+    again = CliRunner().invoke(main, command(recipe_file, invented_folder, output)[3:])
     assert (again.exit_code, "pass --resume" in again.stderr) == (2, True)
-    changed = command(recipe_file, slice_folder, output, "--resume", "--set", "seed=6")[3:]
+    changed = command(recipe_file, invented_folder, output, "--resume", "--set", "seed=6")[3:]
     refused = CliRunner().invoke(main, changed)
     assert (refused.exit_code, "seed: 5 there, 6 here" in refused.stderr) == (2, True)
-    other = cut(slice_folder, tmp_path / "train", passages=300, rows=900)
+    other = write_training_folder(tmp_path / "train", towns=30)
     refused = CliRunner().invoke(main, command(recipe_file, other, output, "--resume")[3:])
     assert (refused.exit_code, "was made from other data or settings" in refused.stderr) == (2, True)
     with only_writer(output):
-        refused = CliRunner().invoke(main, command(recipe_file, slice_folder, output, "--resume")[3:])
+        refused = CliRunner().invoke(main, command(recipe_file, invented_folder, output, "--resume")[3:])
     assert (refused.exit_code, "another process is writing it" in refused.stderr) == (2, True)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.tex").write_text("mine")

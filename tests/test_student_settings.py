@@ -4,7 +4,6 @@ import hub_layouts
 import pytest
 import torch
 from click.testing import CliRunner
-from training_slices import cut
 from transformers import AutoConfig
 
 from qgdr_pyserini.cli import main
@@ -45,12 +44,11 @@ freeze_layers = 1
 
 
 @pytest.fixture(scope="module")
-def pruned_run(shared_data, tmp_path_factory):
+def pruned_run(invented_folder, tmp_path_factory):
     folder = tmp_path_factory.mktemp("pruned")
     checkpoint = hub_layouts.xlm_roberta(folder / "xlm-roberta")
     (folder / "recipe.toml").write_text(RECIPE)
-    data = cut(shared_data / "train", folder / "train", passages=60, rows=200)
-    arguments = ["train", folder / "recipe.toml", "--data", data, "--output", folder / "run"]
+    arguments = ["train", folder / "recipe.toml", "--data", invented_folder, "--output", folder / "run"]
     done = CliRunner().invoke(main, [*map(str, arguments), "--set", f"student.checkpoint={checkpoint}"])
     assert done.exit_code == 0, done.output
     return folder / "run"

@@ -4,6 +4,7 @@ import gzip
 import json
 from collections import Counter
 
+import hub_layouts
 import pytest
 from click.testing import CliRunner
 
@@ -19,7 +20,7 @@ from qgdr_pyserini.model.teachers import load_teacher
 from qgdr_pyserini.train.holdout import article_is_held_out
 
 HOLDOUT = 0.3
-BASE = """
+_BASE = """
 name = "qgdr-teacher-only"
 description = "A tiny encoder and its teacher"
 seed = 3
@@ -34,13 +35,9 @@ depth = 20
 
 [teacher]
 kind = "{kind}"
-from_student = true
+{start}
 freeze_vectors = true
 batch_size = 16
-
-[teacher.source]
-tokenizer = "student"
-configuration = {configuration}
 
 [teacher.ranking]
 steps = 3
@@ -54,12 +51,23 @@ candidates = 3
 student_temperature = 0.05
 alpha = 0.0
 """
-STUDENT = '{ model_type = "student" }'
-KINDS = {
-    "cross-encoder": STUDENT,
-    "query-generator": f'{{ model_type = "encoder-decoder", encoder = {STUDENT}, decoder = {STUDENT} }}',
-}
+KINDS = ("cross-encoder", "query-generator")
 RIVERS = ["Danube", "Rhine", "Elbe", "Volga", "Tagus", "Loire", "Seine", "Rhone", "Ebro", "Po"]
+
+
+def with_teacher(student, kind):
+    """Write a recipe with a teacher of a kind: of the student's layers, or a tiny mT5 beside the student."""
+    start, generator = "from_student = true", student.parent / "tiny-generator"
+    if kind == "query-generator":
+        start = f'source = {{ checkpoint = "{generator}" }}'
+        if not generator.exists():
+            hub_layouts.mt5(generator)
+    return _BASE.format(student=student, kind=kind, start=start)
+
+
+def without_teacher(student):
+    """Write the part of such a recipe that comes before its teacher."""
+    return _BASE.format(student=student, kind="", start="").split("[teacher]")[0]
 
 
 def qgdr(*arguments):
@@ -97,8 +105,7 @@ def data(tmp_path_factory):
 
 @pytest.fixture(params=KINDS)
 def recipe(request, tiny_encoder, tmp_path):
-    text = BASE.format(student=tiny_encoder, kind=request.param, configuration=KINDS[request.param])
-    (tmp_path / "recipe.toml").write_text(text)
+    (tmp_path / "recipe.toml").write_text(with_teacher(tiny_encoder, request.param))
     return tmp_path / "recipe.toml"
 
 

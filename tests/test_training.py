@@ -13,13 +13,11 @@ from qgdr_pyserini.collection.training_set import Translation, read_training_set
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.model import precision
 from qgdr_pyserini.model.dual_encoder import DualEncoder
-from qgdr_pyserini.train.batches import BagBatches, BagTokenizer
 from qgdr_pyserini.train.code_switching import CodeSwitcher
 from qgdr_pyserini.train.first_student import first_student
 from qgdr_pyserini.train.holdout import split_by_article
 from qgdr_pyserini.train.losses.contrastive import contrastive_loss
-from qgdr_pyserini.train.pair_settings import SourceSettings
-from qgdr_pyserini.train.pairs import ByLanguage, CropPairs, QueryPairs, TranslationPairs
+from qgdr_pyserini.train.pairs import ByLanguage
 from qgdr_pyserini.train.pipeline import RunOptions, train_encoder
 from qgdr_pyserini.train.plan import describe
 from qgdr_pyserini.train.recipe import load_recipe, recipe_names
@@ -27,18 +25,28 @@ from qgdr_pyserini.train.stages import Stages
 from qgdr_pyserini.train.training import TrainingSettings, last_checkpoint, training_arguments
 
 RIVERS = ["Danube", "Rhine", "Elbe", "Volga", "Tagus", "Loire", "Seine", "Rhone", "Ebro", "Po"]
-TINY = (
-    "vocabulary.size=400",
-    "student.dimension=16",
-    "holdout=0.2",
-    "pretraining.steps=12",
-    "pretraining.save_steps=4",
-    "description=a test",
-    *(f"pairs.sources.{name}.batch_size=8" for name in (
-        "queries", "code_switched_queries", "questions", "sentences", "lexicon", "names", "crops",
-        "code_switched_crops",
-    )),
-)  # fmt: skip
+RECIPE = """
+name = "qgdr-rivers"
+description = "A test"
+seed = 3
+holdout = 0.2
+
+[student]
+checkpoint = "{student}"
+
+[negatives]
+negatives = 3
+depth = 8
+
+[distillation]
+steps = 12
+batch_size = 4
+candidates = 3
+kd = 0.0
+alpha = 0.0
+beta = 1.0
+save_steps = 4
+"""
 
 
 def write_gzip(path, lines):
@@ -111,16 +119,6 @@ def test_small_languages_are_heard():
     assert sum(row.lang == "yo" for row in natural) < 40
 
 
-def test_crops_come_from_their_passage(data):
-    pairs = CropPairs(data.passages.values(), shortest=3, longest=5).draw(50, np.random.default_rng(0))
-    for pair in pairs:
-        assert pair.query in data.passages[pair.key].text
-        assert 3 <= len(pair.query.split()) <= 5
-        assert pair.passage.startswith(data.passages[pair.key].title)
-    stays = sum(pair.passage.endswith(data.passages[pair.key].text) for pair in pairs)
-    assert 5 < stays < 45
-
-
 def test_code_switching_keeps_unknown_words_and_joins_chinese_without_spaces():
     german = CodeSwitcher(
         [
@@ -146,29 +144,6 @@ def test_asking_a_switcher_does_not_change_it():
     assert {lang: dict(words) for lang, words in switcher._lexicons.items()} == before
 
 
-def test_a_batch_depends_on_seed_and_number_alone(data, tiny_encoder):
-    tokenizer = DualEncoder.from_pretrained(tiny_encoder).tokenizer
-    settings = SourceSettings(weight=1.0, batch_size=4)
-    sources = [
-        (QueryPairs(data.queries, data.passages, 0.5), settings),
-        (TranslationPairs(data.sentences, 0.5), settings),
-    ]
-    recurring = [f"{row.title}\n{row.text}" for row in data.passages.values()]
-    first, second = (BagBatches(sources, tokenizer, (32, 64), known, 20, 3) for known in (recurring, []))
-    for step in (7, 0, 19):
-        ours, theirs = first[step], second[step]
-        assert all(torch.equal(ours[name], theirs[name]) for name in ours)
-    assert not torch.equal(first[0]["query_ids"], first[1]["query_ids"])
-
-
-def test_bags_are_cut_and_put_end_to_end(tiny_encoder):
-    tokenizer = DualEncoder.from_pretrained(tiny_encoder).tokenizer
-    ids, offsets = BagTokenizer(tokenizer, 4, ["abcdef"])(["a", "abcdef", "bc"])
-    rows = [tokenizer(text, truncation=True, max_length=4)["input_ids"] for text in ("a", "abcdef", "bc")]
-    assert ids.tolist() == [token for row in rows for token in row]
-    assert offsets.tolist() == [0, 3, 7]
-
-
 def test_held_out_articles_are_in_no_training_pair(data):
     split = split_by_article(data, 0.3)
     held = {row.docid for row in split.held_out}
@@ -181,10 +156,10 @@ def test_held_out_articles_are_in_no_training_pair(data):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("pretraining.step=3", "did you mean 'steps'"),
-        ("pairs.sources.query.weight=1", "did you mean 'queries'"),
-        ("pretraining.steps=many", "pretraining.steps"),
-        ("pretraining.steps=-1", "greater than or equal to 1"),
+        ("distillation.step=3", "did you mean 'steps'"),
+        ("pairs.sources.sentence.weight=1", "did you mean 'sentences'"),
+        ("distillation.steps=many", "distillation.steps"),
+        ("distillation.steps=-1", "greater than or equal to 1"),
         ("holdout=1.5", "holdout"),
         ("name=other", "name"),
         ("steps", "needs key=value"),
@@ -193,7 +168,7 @@ def test_held_out_articles_are_in_no_training_pair(data):
 )
 def test_wrong_settings_name_the_key(override, message):
     with pytest.raises(QgdrError, match=message):
-        load_recipe("qgdr-bag", [override])
+        load_recipe("qgdr", [override])
 
 
 def test_missing_settings_and_recipes_are_named(tmp_path):
@@ -211,25 +186,25 @@ def test_every_recipe_has_a_plan():
         plan = describe(recipe)
         assert plan.startswith(f"recipe {name}, seed {recipe.seed}")
         assert "FLOPs" in plan
-    assert "52,000 subwords" in describe(load_recipe("qgdr-bag"))
     assert "1-score-generated" in describe(load_recipe("qgdr-xor-tydi"))
 
 
 def test_a_plan_counts_the_queries_that_are_there(training_folder):
-    assert "estimated" in describe(load_recipe("qgdr-bag", TINY), training_folder).lower()
-    assert "20 queries" in describe(load_recipe("qgdr-bag", ["holdout=0.0"]), training_folder)
+    plan = describe(load_recipe("qgdr-contrastive", ["holdout=0.0"]), training_folder)
+    assert "estimated" in plan.lower()
+    assert "20 queries" in plan
 
 
 def test_recipes_extend_each_other_but_not_in_a_ring(tmp_path):
-    for name, base in (("qgdr-a", "qgdr-bag"), ("qgdr-b", "qgdr-a"), ("qgdr-c", "qgdr-c")):
+    for name, base in (("qgdr-a", "qgdr-contrastive"), ("qgdr-b", "qgdr-a"), ("qgdr-c", "qgdr-c")):
         (tmp_path / name).mkdir()
         (tmp_path / name / "recipe.toml").write_text(f'extends = "{base}"\nname = "{name}"\n')
     with (tmp_path / "qgdr-b" / "recipe.toml").open("a") as file:
-        file.write("[pretraining]\nsteps = 7\n")
-    own, shipped = load_recipe(str(tmp_path / "qgdr-b")), load_recipe("qgdr-bag")
+        file.write("[distillation]\nsteps = 7\n")
+    own, shipped = load_recipe(str(tmp_path / "qgdr-b")), load_recipe("qgdr-contrastive")
     assert own.name == "qgdr-b"
-    assert own.pretraining.steps == 7
-    assert own.pretraining.learning_rate == shipped.pretraining.learning_rate
+    assert own.distillation.steps == 7
+    assert own.distillation.learning_rate == shipped.distillation.learning_rate
     with pytest.raises(InputError, match="extends itself"):
         load_recipe(str(tmp_path / "qgdr-c"))
 
@@ -252,11 +227,17 @@ def test_the_comparison_differs_in_the_lines_that_matter():
 @pytest.mark.parametrize(
     ("name", "override", "message"),
     [
-        ("qgdr-bag", "distillation.steps=5", "distillation with 'kd' or 'alpha' above 0 needs 'teacher'"),
+        (
+            "qgdr-contrastive",
+            "distillation.kd=1.0",
+            "distillation with 'kd' or 'alpha' above 0 needs 'teacher'",
+        ),
         ("qgdr-cross-encoder", "distillation.alpha=1.0", "'alpha' above 0 needs a teacher of kind"),
         ("qgdr-xor-tydi", "generation.languages=[]", "'alpha' above 0 needs 'generation.languages'"),
         ("qgdr-xor-tydi", "warmup.kd=1.0", "warmup has no teacher yet"),
-        ("qgdr-xor-tydi", "student.checkpoint=", "a student without .checkpoint. and .english. needs"),
+        ("qgdr-xor-tydi", "student.checkpoint=", "student.checkpoint: String should have at least 1"),
+        ("qgdr-generator", "teacher.from_student=true", "a query generator is no encoder; name its 'source'"),
+        ("qgdr-cross-encoder", "teacher.from_student=false", "starts from its 'source', or from the student"),
         ("qgdr-cross-encoder", "teacher.generation.steps=3", "teacher: a cross-encoder writes no text"),
         (
             "qgdr-generator",
@@ -316,36 +297,37 @@ def test_a_checkpoint_that_a_kill_left_unfinished_is_passed_over(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-4", "checkpoint-8"]
 
 
-def test_pretraining_resumes_to_the_same_weights(training_folder, tmp_path):
-    recipe = load_recipe("qgdr-bag", TINY)
+def test_training_resumes_to_the_same_weights(training_folder, tiny_encoder, tmp_path):
+    (tmp_path / "recipe.toml").write_text(RECIPE.format(student=tiny_encoder))
+    recipe = load_recipe(str(tmp_path))
     whole = train_encoder(recipe, training_folder, tmp_path / "whole")
     encoder = DualEncoder.from_pretrained(whole)
-    assert encoder.encode_queries(["Wo entspringt Danube?"]).shape == (1, 16)
+    assert encoder.encode_queries(["Wo entspringt Danube?"]).shape == (1, 32)
     card = (whole / "README.md").read_text()
     assert "SQuAD 1.1 and 2.0 dev" in card
     assert "cc-by-sa-4.0" in card
     assert (whole / "training.svg").read_text().startswith("<?xml")
     record = json.loads((whole / "training.json").read_text())
     assert record["recipe"]["seed"] == recipe.seed
-    assert record["stages"]["pretraining"]["log"][-1]["step"] == 12
+    assert record["stages"]["1-distil"]["log"][-1]["step"] == 12
 
     shutil.copytree(tmp_path / "whole", tmp_path / "stopped")
     shutil.rmtree(tmp_path / "stopped" / "encoder")
-    (tmp_path / "stopped" / "pretraining" / "stage.json").unlink()
+    (tmp_path / "stopped" / "1-distil" / "stage.json").unlink()
     with pytest.raises(QgdrError, match="--resume"):
         train_encoder(recipe, training_folder, tmp_path / "stopped")
     resumed = train_encoder(recipe, training_folder, tmp_path / "stopped", RunOptions(resume=True))
     ours, theirs = (load_file(folder / "model.safetensors") for folder in (whole, resumed))
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
-    other = load_recipe("qgdr-bag", [*TINY, "pretraining.steps=13"])
-    with pytest.raises(QgdrError, match=r"pretraining.steps: 12 there, 13 here"):
+    other = load_recipe(str(tmp_path), ["distillation.steps=13"])
+    with pytest.raises(QgdrError, match=r"distillation.steps: 12 there, 13 here"):
         train_encoder(other, training_folder, tmp_path / "stopped", RunOptions(resume=True))
 
 
 def test_an_encoder_without_weights_is_named(tmp_path):
-    recipe = load_recipe("qgdr", ["student.checkpoint=qgdr-bag"])
-    with pytest.raises(QgdrError, match="'qgdr-bag' has a recipe here and no weights; train it with"):
+    recipe = load_recipe("qgdr", ["student.checkpoint=qgdr-contrastive"])
+    with pytest.raises(QgdrError, match="'qgdr-contrastive' has a recipe here and no weights; train it with"):
         first_student(recipe, None, Stages(tmp_path, (), print))
 
 

@@ -3,22 +3,14 @@
 import dataclasses
 from collections import Counter
 
-import pytest
-from training_slices import cut
-
 from qgdr_pyserini.train.data_settings import DataSettings
 from qgdr_pyserini.train.shares import question_name
 from qgdr_pyserini.train.stage_rows import digest_rows
 from qgdr_pyserini.train.training_data import read_training_data
 
 
-@pytest.fixture(scope="module")
-def slice_folder(shared_data, tmp_path_factory):
-    return cut(shared_data / "train", tmp_path_factory.mktemp("slice") / "train")
-
-
-def test_held_out_queries_are_searched_in_as_many_passages_as_asked(slice_folder):
-    everything, few = (read_training_data(slice_folder, DataSettings(pool=pool), 0.1) for pool in (0, 25))
+def test_held_out_queries_are_searched_in_as_many_passages_as_asked(invented_folder):
+    everything, few = (read_training_data(invented_folder, DataSettings(pool=pool), 0.1) for pool in (0, 25))
     own = {item.passage.docid for row in few.held_out for item in row.positives}
     kept = [passage.docid for passage in few.pool()]
     assert own
@@ -28,11 +20,11 @@ def test_held_out_queries_are_searched_in_as_many_passages_as_asked(slice_folder
     assert few.digest == everything.digest
 
 
-def test_labels_are_hidden_and_languages_left_out_as_asked(slice_folder):
-    every = read_training_data(slice_folder, DataSettings(), 0.1)
-    few = read_training_data(slice_folder, DataSettings(labels=0.05, without=["it", "da"]), 0.1)
+def test_labels_are_hidden_and_languages_left_out_as_asked(invented_folder):
+    every = read_training_data(invented_folder, DataSettings(), 0.1)
+    few = read_training_data(invented_folder, DataSettings(labels=0.05, without=["it", "da"]), 0.1)
     more = DataSettings(without=["fi", "ru"], unlabelled_per_language=5)
-    asked_without = read_training_data(slice_folder, more, 0.1).unlabelled
+    asked_without = read_training_data(invented_folder, more, 0.1).unlabelled
     assert asked_without
     assert not {"fi", "ru"} & {row.lang for row in asked_without}
     asked = {row.query_id for row in every.rows if row.lang not in ("it", "da")}
@@ -46,9 +38,9 @@ def test_labels_are_hidden_and_languages_left_out_as_asked(slice_folder):
     assert few.digest != every.digest
 
 
-def test_parallel_queries_are_taken_together_and_with_their_english(slice_folder):
-    every = read_training_data(slice_folder, DataSettings(), 0.1)
-    taken = read_training_data(slice_folder, DataSettings(distilled_per_language=2), 0.1).distilled
+def test_parallel_queries_are_taken_together_and_with_their_english(invented_folder):
+    every = read_training_data(invented_folder, DataSettings(), 0.1)
+    taken = read_training_data(invented_folder, DataSettings(distilled_per_language=2), 0.1).distilled
     names = {question_name(row.query_id, row.lang) for row in taken}
     english = {row.query_id for row in taken if row.lang == "en"}
     assert english >= {
@@ -59,9 +51,9 @@ def test_parallel_queries_are_taken_together_and_with_their_english(slice_folder
     assert len({row.query_id for row in taken}) == len(taken)
 
 
-def test_queries_of_the_articles_that_are_asked_about_most_are_distilled(slice_folder):
-    every = read_training_data(slice_folder, DataSettings(), 0.1)
-    few = read_training_data(slice_folder, DataSettings(distilled_articles=2), 0.1)
+def test_queries_of_the_articles_that_are_asked_about_most_are_distilled(invented_folder):
+    every = read_training_data(invented_folder, DataSettings(), 0.1)
+    few = read_training_data(invented_folder, DataSettings(distilled_articles=2), 0.1)
     counts = Counter(row.positives[0].passage.title for row in every.rows)
     titles = {row.positives[0].passage.title for row in few.distilled}
     assert len(titles) == 2
@@ -70,15 +62,13 @@ def test_queries_of_the_articles_that_are_asked_about_most_are_distilled(slice_f
     )
     assert few.rows == every.rows
     assert few.digest == every.digest
-    hidden = read_training_data(slice_folder, DataSettings(distilled_articles=2, labels=0.5), 0.1)
+    hidden = read_training_data(invented_folder, DataSettings(distilled_articles=2, labels=0.5), 0.1)
     assert {row.query_id for row in hidden.distilled} == {row.query_id for row in few.distilled}
 
 
-def test_other_queries_as_many_are_another_stage(slice_folder):
-    chosen = [
-        read_training_data(slice_folder, DataSettings(limit_per_language=10, distilled_articles=count), 0.1)
-        for count in (3, 4)
-    ]
+def test_other_queries_as_many_are_another_stage(invented_folder):
+    settings = (DataSettings(limit_per_language=10, distilled_articles=count) for count in (3, 4))
+    chosen = [read_training_data(invented_folder, one, 0.1) for one in settings]
     digests = [digest_rows(data.distilled) for data in chosen]
     assert digests[0] != digests[1]
     assert digests[0] == digest_rows(list(chosen[0].distilled))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from test_combination import PASSAGES, Counting
-from test_teacher_only import BASE, KINDS, data  # noqa: F401
+from test_teacher_only import KINDS, data, with_teacher  # noqa: F401
 from test_unlabelled import folder  # noqa: F401
 
 from qgdr_pyserini.cli.main import main
@@ -104,7 +104,7 @@ def test_real_data_have_twins(shared_data):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_pipelines_teacher_reads_english(kind, tiny_encoder, data, tmp_path):  # noqa: F811
     recipe, run = tmp_path / "recipe.toml", tmp_path / "run"
-    recipe.write_text(BASE.format(student=tiny_encoder, kind=kind, configuration=KINDS[kind]))
+    recipe.write_text(with_teacher(tiny_encoder, kind))
     more = ["--set", "teacher.reads=english"]
     done = CliRunner().invoke(main, ["train", str(recipe), "--data", str(data), "--output", str(run), *more])
     assert done.exit_code == 0, done.output
@@ -144,7 +144,7 @@ def test_twins_are_aligned_with_their_candidates_in_the_languages_asked_for():
 @pytest.mark.parametrize(("kind", "source"), [("cross-encoder", "twins"), ("query-generator", "both")])
 def test_a_pipeline_aligns_twins(kind, source, tiny_encoder, folder, tmp_path):  # noqa: F811
     recipe, run = tmp_path / "recipe.toml", tmp_path / "run"
-    recipe.write_text(BASE.format(student=tiny_encoder, kind=kind, configuration=KINDS[kind]))
+    recipe.write_text(with_teacher(tiny_encoder, kind))
     values = [
         "distillation.alpha=1.0",
         "distillation.alignment.threshold=-1.0",
@@ -177,9 +177,7 @@ def test_a_pipeline_aligns_twins(kind, source, tiny_encoder, folder, tmp_path): 
 
 def test_what_alignment_needs_is_named(tiny_encoder, tmp_path):
     recipe = tmp_path / "recipe.toml"
-    recipe.write_text(
-        BASE.format(student=tiny_encoder, kind="cross-encoder", configuration=KINDS["cross-encoder"])
-    )
+    recipe.write_text(with_teacher(tiny_encoder, "cross-encoder"))
     start = ["train", str(recipe), "--dry-run", "--set", "distillation.alpha=1.0", "--set"]
     for value, problem in (
         ("generation.source=both", "needs a teacher of kind 'query-generator'"),

@@ -8,7 +8,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from test_distillation import SETTINGS, rows_and_generated
-from test_teacher_only import BASE, KINDS, RIVERS, data  # noqa: F401
+from test_teacher_only import KINDS, RIVERS, data, with_teacher  # noqa: F401
 
 from qgdr_pyserini.cli.main import main
 from qgdr_pyserini.collection.tevatron import CandidateList, read_candidates
@@ -130,7 +130,7 @@ def test_questions_are_parallel_and_asked_of_no_passage(folder):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_pipeline_distils_them(kind, tiny_encoder, folder, tmp_path):
     recipe = tmp_path / "recipe.toml"
-    recipe.write_text(BASE.format(student=tiny_encoder, kind=kind, configuration=KINDS[kind]))
+    recipe.write_text(with_teacher(tiny_encoder, kind))
     sets = ("data.unlabelled_per_language=5", "distillation.beta=0.5", "distillation.steps=4")
     more = [item for value in sets for item in ("--set", value)]
     run = tmp_path / "run"

@@ -1,20 +1,10 @@
-"""Small training folders, and recipes that go through every stage on them in a minute."""
+"""A recipe that goes through every stage in a minute, on the folder that `invented_towns` writes."""
 
-import gzip
-import itertools
-import json
+import hub_layouts
+from invented_towns import all_texts
 
-SOURCES = (
-    "queries",
-    "code_switched_queries",
-    "questions",
-    "sentences",
-    "lexicon",
-    "names",
-    "crops",
-    "code_switched_crops",
-)
-EVERY_STAGE = f"""
+_SOURCES = ("queries", "code_switched_queries", "questions", "sentences", "lexicon", "names")
+_EVERY_STAGE = """
 name = "qgdr-every-stage"
 description = "A tiny encoder, by every stage of the method"
 seed = 5
@@ -25,23 +15,13 @@ iterations = 2
 limit_per_language = 5
 unlabelled_per_language = 1
 
-[vocabulary]
-size = 6000
-lines_per_language = 200
-
 [student]
-dimension = 32
+checkpoint = "{student}"
 query_max_length = 32
 passage_max_length = 64
 
 [pairs.sources]
-{chr(10).join(f"{name} = {{ weight = 1.0, batch_size = 32 }}" for name in SOURCES)}
-
-[pretraining]
-steps = 20
-learning_rate = 5e-3
-temperature = 0.05
-save_steps = 5
+{sources}
 
 [negatives]
 negatives = 5
@@ -57,31 +37,15 @@ save_steps = 2
 
 [teacher]
 kind = "query-generator"
-from_student = true
 reads = "english"
 batch_size = 16
 
 [teacher.source]
-tokenizer = "student"
-
-[teacher.source.configuration]
-model_type = "t5"
-d_model = 32
-d_kv = 8
-d_ff = 48
-num_heads = 4
-num_layers = 1
-num_decoder_layers = 1
+checkpoint = "{teacher}"
 
 [teacher.generator]
 query_max_length = 12
 passage_max_length = 48
-
-[teacher.translation]
-steps = 6
-batch_size = 8
-learning_rate = 1e-3
-save_steps = 2
 
 [teacher.generation]
 steps = 6
@@ -122,25 +86,29 @@ batch_size = 16
 """
 
 
-def cut(source, target, passages=400, rows=1500):
-    """Cut a slice out of a training folder: every n-th passage, their queries, every n-th translation."""
-    target.mkdir()
-    every = [json.loads(line) for line in _lines(source / "passages.jsonl.gz")]
-    kept = {row["docid"]: row for row in every[:: len(every) // passages]}
-    queries = (json.loads(line) for line in _lines(source / "queries.jsonl.gz"))
-    _write(target / "passages.jsonl.gz", map(json.dumps, kept.values()))
-    _write(target / "queries.jsonl.gz", (json.dumps(row) for row in queries if row["docid"] in kept))
-    for name in ("question-translations", "sentences", "lexicon", "names"):
-        found = list(_lines(source / f"{name}.tsv.gz"))
-        _write(target / f"{name}.tsv.gz", itertools.islice(found, 0, None, len(found) // rows))
-    return target
+def every_stage(folder, teacher=hub_layouts.mt5, **replaced):
+    """Write ``folder/recipe.toml``, and beside it the checkpoints that student and teacher start from.
 
-
-def _lines(path):
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        yield from (line.rstrip("\n") for line in file)
-
-
-def _write(path, lines):
-    with gzip.open(path, "wt", encoding="utf-8", compresslevel=1) as file:
-        file.writelines(line + "\n" for line in lines)
+    Parameters
+    ----------
+    folder
+        Is there already.
+    teacher
+        Of `hub_layouts`.
+    replaced
+        Lines that take the place of the recipe's own, by the name of the setting.
+    """
+    texts = list(all_texts())
+    student = hub_layouts.xlm_roberta(folder / "student", 700, texts)
+    sources = "\n".join(f"{name} = {{ weight = 1.0, batch_size = 32 }}" for name in _SOURCES)
+    values = {"student": student, "teacher": teacher(folder / "teacher", texts=texts), "sources": sources}
+    text = _EVERY_STAGE
+    for name, value in values.items():
+        text = text.replace(f"{{{name}}}", str(value))
+    lines = [
+        next((new for name, new in replaced.items() if line.startswith(f"{name} =")), line)
+        for line in text.splitlines()
+    ]
+    path = folder / "recipe.toml"
+    path.write_text("\n".join(lines))
+    return path

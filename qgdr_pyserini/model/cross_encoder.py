@@ -116,7 +116,7 @@ class CrossEncoder(torch.nn.Module, Pushable, Teacher):
         whole: bool = False,
         batch_size: int = 32,
     ) -> CrossEncoder:
-        """Load a checkpoint, or start from a configuration; in evaluation mode.
+        """Load a checkpoint, in evaluation mode.
 
         A checkpoint without a classification head, such as ``xlm-roberta-base``, gets a new one, to be
         trained, unless it has to be ``whole``.

@@ -151,7 +151,7 @@ class DualEncoder(torch.nn.Module, Pushable):
         Parameters
         ----------
         source
-            A checkpoint such as ``xlm-roberta-base``, or a configuration to start from scratch with.
+            A checkpoint such as ``xlm-roberta-base``.
         config
             Pooling, normalisation, prefixes and lengths.
         seed

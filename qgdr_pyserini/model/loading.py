@@ -1,9 +1,8 @@
-"""One door for models: a checkpoint by name or path, or a configuration to start from scratch with."""
+"""One door for models: a checkpoint by name or path."""
 
 from __future__ import annotations
 
 import contextlib
-import difflib
 import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,11 +10,10 @@ from typing import Any, TypeVar
 
 import torch
 import transformers
-from pydantic import Field, model_validator
+from pydantic import Field
 from transformers import (
     AutoConfig,
     AutoTokenizer,
-    EncoderDecoderConfig,
     PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
@@ -32,9 +30,6 @@ from qgdr_pyserini.settings import Settings
 
 Module = TypeVar("Module", bound=torch.nn.Module)
 
-ENCODER_DECODER = "encoder-decoder"
-"""The ``model_type`` of two models in one; that of a T5 or BART is its own."""
-
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 _GGUF = ".gguf"
 # Encoders can be decoders too, so transformers has a causal head for many a BERT; nobody trains one.
@@ -43,12 +38,6 @@ _CAUSAL = (
     - MODEL_FOR_MASKED_LM_MAPPING_NAMES.keys()
     - MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES.keys()
 )
-# A BERT's tokenizer calls the ends of a text otherwise.
-_SPECIAL_TOKENS = {
-    "pad_token_id": "pad_token_id",
-    "bos_token_id": "cls_token_id",
-    "eos_token_id": "sep_token_id",
-}
 
 
 class ModelSource(Settings):
@@ -57,27 +46,13 @@ class ModelSource(Settings):
     Parameters
     ----------
     checkpoint
-        A name on the Hugging Face hub, a folder, or a GGUF file in either (``folder/model.gguf``);
-        empty to start from ``configuration``.
-    configuration
-        What ``config.json`` would hold, ``model_type`` included; what is left out has that type's
-        default, sizes of the vocabulary and ids of special tokens are the tokenizer's. An
-        ``encoder-decoder`` has the tables ``encoder`` and ``decoder`` (BERT2BERT: Rothe et al. 2020).
+        A name on the Hugging Face hub, a folder, or a GGUF file in either (``folder/model.gguf``).
     tokenizer
         Name or folder; the checkpoint's own when empty.
     """
 
-    checkpoint: str = ""
-    configuration: dict[str, Any] = Field(default_factory=dict)
+    checkpoint: str = Field(min_length=1)
     tokenizer: str = ""
-
-    @model_validator(mode="after")
-    def _one_of_both(self) -> ModelSource:
-        if bool(self.checkpoint) == bool(self.configuration):
-            raise ValueError("give either 'checkpoint' or 'configuration'")
-        if self.configuration and not self.tokenizer:
-            raise ValueError("a model from a configuration needs 'tokenizer'")
-        return self
 
 
 def load_model(
@@ -98,7 +73,7 @@ def load_model(
     auto_model
         The class of transformers that knows the model's head, such as ``AutoModelForSeq2SeqLM``.
     seed
-        Of random weights: all of them from a configuration, a new head's from a checkpoint.
+        Of random weights: those of a new head.
     dtype
         Of the weights. A checkpoint's are turned into it as they are read, one after the other.
     whole
@@ -109,16 +84,13 @@ def load_model(
     Raises
     ------
     QgdrError
-        If there is no such checkpoint, its files are damaged, the configuration has a key that its
-        type does not know, or the tokenizer has more tokens than the model.
+        If there is no such checkpoint, its files are damaged, or the tokenizer has more tokens than the
+        model.
     """
     tokenizer = load_tokenizer(source.tokenizer or source.checkpoint)
     with torch.random.fork_rng(devices=[]), quiet():
         torch.manual_seed(seed)
-        if source.configuration:
-            model = auto_model.from_config(_configuration(source.configuration, tokenizer, options)).to(dtype)
-        else:
-            model = _from_checkpoint(source.checkpoint, auto_model, dtype, whole, options)
+        model = _from_checkpoint(source.checkpoint, auto_model, dtype, whole, options)
     if len(tokenizer) > model.config.vocab_size:
         raise QgdrError(
             f"{source.tokenizer or source.checkpoint}: the tokenizer has {len(tokenizer):,} tokens, "
@@ -150,8 +122,6 @@ def is_causal(source: ModelSource) -> bool:
 
     A classifier that was made from one, such as ``Qwen2ForSequenceClassification``, is not.
     """
-    if source.configuration:
-        return is_causal_type(source.configuration.get("model_type", ""))
     config = load_config(source.checkpoint)
     classifies = any("Classification" in name for name in config.architectures or ())
     return is_causal_type(config.model_type) and not config.is_encoder_decoder and not classifies
@@ -254,52 +224,3 @@ def _dense() -> dict[str, Any]:
     """Ask transformers to widen a GGUF file's weights, as it always did before it could leave them packed."""
     config = getattr(transformers, "GgufConfig", None)
     return {} if config is None else {"quantization_config": config(dequantize=True)}
-
-
-def _configuration(
-    values: dict[str, Any], tokenizer: PreTrainedTokenizerBase, options: dict[str, Any]
-) -> PretrainedConfig:
-    kind = values.get("model_type")
-    if kind == ENCODER_DECODER:
-        return _both_ends(values, tokenizer)
-    try:
-        known = AutoConfig.for_model(kind)
-    except ValueError:
-        raise QgdrError(f"configuration: model_type {kind!r} is none that transformers knows") from None
-    keys = {*known.to_dict(), *known.attribute_map}
-    for key in values:
-        if key not in keys:
-            nearest = difflib.get_close_matches(key, keys, n=1)
-            hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-            raise QgdrError(f"configuration: {kind} has no key {key!r}{hint}")
-    ids = _special_tokens(tokenizer)
-    given = {"vocab_size": len(tokenizer), **ids, **options, **values}
-    if known.is_encoder_decoder:
-        given.setdefault("decoder_start_token_id", given.get("bos_token_id", given["pad_token_id"]))
-    return AutoConfig.for_model(**given)
-
-
-def _both_ends(values: dict[str, Any], tokenizer: PreTrainedTokenizerBase) -> PretrainedConfig:
-    """Make the configuration of an encoder and a decoder that are models of their own."""
-    ends = {name: values.get(name) for name in ("encoder", "decoder")}
-    for name, end in ends.items():
-        if not isinstance(end, dict):
-            raise QgdrError(f"configuration: an {ENCODER_DECODER} needs the table {name!r}")
-    if unknown := sorted(values.keys() - {"model_type", *ends}):
-        raise QgdrError(f"configuration: {ENCODER_DECODER} has no key {unknown[0]!r}; put it into an end")
-    encoder, decoder = (_configuration(end or {}, tokenizer, {}) for end in ends.values())
-    ids = _special_tokens(tokenizer)
-    ids.setdefault("decoder_start_token_id", ids.get("bos_token_id", ids["pad_token_id"]))
-    return EncoderDecoderConfig.from_encoder_decoder_configs(
-        encoder, decoder, vocab_size=decoder.vocab_size, **ids
-    )
-
-
-def _special_tokens(tokenizer: PreTrainedTokenizerBase) -> dict[str, int]:
-    found = {}
-    for name, other in _SPECIAL_TOKENS.items():
-        token = getattr(tokenizer, name)
-        token = getattr(tokenizer, other) if token is None else token
-        if token is not None:
-            found[name] = token
-    return found

@@ -160,7 +160,7 @@ class QueryGenerator(torch.nn.Module, Pushable, Teacher):
         whole: bool = False,
         **options: Any,
     ) -> QueryGenerator:
-        """Load a checkpoint, or start from a configuration; in evaluation mode.
+        """Load a checkpoint, in evaluation mode.
 
         Parameters
         ----------

@@ -127,17 +127,11 @@ By `qgdr train {recipe.name}`, seed {recipe.seed}; every setting is in `recipe.t
 def _model(training: Training) -> str:
     config = training.encoder.model.config
     layers = getattr(config, "num_hidden_layers", None)
-    if layers == 0:
-        size = f"{config.vocab_size:,}"
-        return (
-            f"a bag of {size} subword vectors, stored as a BERT without layers (word order has no influence)"
-        )
     student = training.recipe.student
-    start = student.checkpoint or student.english
-    smaller = student.english or student.prune
-    vocabulary = f" and a vocabulary of {config.vocab_size:,} subwords" if smaller else ""
-    trained = f", trained from `{known_as(start)}`" if start else ""
-    return f"{config.model_type} of {layers} layers{vocabulary}{trained}"
+    vocabulary = f" and a vocabulary of {config.vocab_size:,} subwords" if student.prune else ""
+    return (
+        f"{config.model_type} of {layers} layers{vocabulary}, trained from `{known_as(student.checkpoint)}`"
+    )
 
 
 def _prefixes(encoder: DualEncoder) -> str:

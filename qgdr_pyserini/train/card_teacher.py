@@ -44,8 +44,8 @@ def known_as(checkpoint: str) -> str:
 
 
 def _teacher(teacher: TeacherRecipe) -> str:
-    name, kind = teacher.source.checkpoint, _KINDS[teacher.kind]
-    start = f"`{known_as(name)}`" if name else f"from {'the student' if teacher.from_student else 'scratch'}"
+    kind, source = _KINDS[teacher.kind], teacher.source
+    start = f"`{known_as(source.checkpoint)}`" if source else "from the student"
     lessons = [what for stage, what in _LESSONS.items() if getattr(teacher, stage)]
     added = " by low-rank additions" if teacher.lora else ""
     trained = f"trained{added} on {', '.join(lessons)}" if lessons else "untrained (zero-shot)"

@@ -1,4 +1,4 @@
-"""Training a query generator to write: translations first where it starts from scratch, then queries."""
+"""Training a query generator to write queries, by the generation loss."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import torch
 from transformers import Trainer
 
 from qgdr_pyserini.collection.tevatron import CandidateList
-from qgdr_pyserini.collection.training_set import Translation
 from qgdr_pyserini.errors import QgdrError
-from qgdr_pyserini.model.languages import language_name
 from qgdr_pyserini.model.prompt import Prompt
 from qgdr_pyserini.model.query_generator import QueryGenerator
 from qgdr_pyserini.train.pairs import ByLanguage
-from qgdr_pyserini.train.teacher_stage_settings import TextSettings
+from qgdr_pyserini.train.teacher_stage_settings import GenerationLossSettings
 from qgdr_pyserini.train.training import Log, Trained, check_finite, fit, training_arguments
+
+STAGE = "teacher-generation"
 
 
 class Writing(NamedTuple):
@@ -42,7 +42,7 @@ class Writings(torch.utils.data.Dataset[Writing]):
         Of the drawing.
     """
 
-    def __init__(self, rows: Sequence[Writing], settings: TextSettings, seed: int) -> None:
+    def __init__(self, rows: Sequence[Writing], settings: GenerationLossSettings, seed: int) -> None:
         self._rows = ByLanguage(rows, lambda row: row.language, settings.language_exponent)
         self._length = settings.steps * settings.batch_size
         self._seed = seed
@@ -80,21 +80,12 @@ def query_writings(rows: Iterable[CandidateList], generator: QueryGenerator) -> 
     ]
 
 
-def translation_writings(rows: Iterable[Translation], prompt: str) -> list[Writing]:
-    """Make every foreign text what is to be written for its English original."""
-    return [
-        Writing(Prompt(prompt.format(language=language_name(row.lang), text=row.english)), row.text, row.lang)
-        for row in rows
-    ]
-
-
 def train_writer(
     generator: QueryGenerator,
     rows: Sequence[Writing],
-    settings: TextSettings,
+    settings: GenerationLossSettings,
     seed: int,
     folder: Path,
-    stage: str,
 ) -> Log:
     """Train a query generator in place, going on from the last checkpoint in ``folder``.
 
@@ -110,8 +101,6 @@ def train_writer(
         Of everything random.
     folder
         For checkpoints and TensorBoard logs.
-    stage
-        Its name, for messages.
 
     Returns
     -------
@@ -124,7 +113,7 @@ def train_writer(
         If there is nothing to learn from, the loss is no number, or memory runs out.
     """
     if not rows:
-        raise QgdrError(f"{stage}: no text to learn from; check the data and data.limit_per_language")
+        raise QgdrError(f"{STAGE}: no query to learn from; check the data and data.limit_per_language")
     trainer = Trainer(
         model=Writer(generator),
         args=training_arguments(settings, seed, folder),
@@ -133,6 +122,6 @@ def train_writer(
             [w.prompt for w in batch], [w.target for w in batch]
         ),
     )
-    log = fit(trainer, stage, folder)
+    log = fit(trainer, STAGE, folder)
     generator.eval()
     return log

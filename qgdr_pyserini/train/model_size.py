@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
-from transformers import AutoConfig, AutoModel, PretrainedConfig
+from transformers import AutoModel, PretrainedConfig
 
 from qgdr_pyserini.errors import QgdrError
-from qgdr_pyserini.model.loading import ENCODER_DECODER, ModelSource, is_causal_type, load_config
+from qgdr_pyserini.model.loading import is_causal_type, load_config
 from qgdr_pyserini.model.registry import find_own_encoder
-from qgdr_pyserini.train.teacher_source import with_configuration
 
 
 class ModelSize(NamedTuple):
@@ -65,45 +64,6 @@ def checkpoint_size(name: str) -> ModelSize | None:
         return _size(load_config(name, local_files_only=True))
     except Exception:
         return None
-
-
-def source_size(source: ModelSource, vocabulary: int, student: str = "") -> ModelSize | None:
-    """Size a checkpoint or a configuration.
-
-    Parameters
-    ----------
-    source
-        What to size.
-    vocabulary
-        Of the tokenizer that goes with a configuration.
-    student
-        Checkpoint of the student, for a configuration that is built like it.
-
-    Returns
-    -------
-    ModelSize or None
-        None where a configuration cannot be had.
-    """
-    if source.checkpoint:
-        return checkpoint_size(source.checkpoint)
-    values = source.configuration
-    with contextlib.suppress(QgdrError, OSError):  # a student without a configuration yet
-        values = with_configuration(values, find_own_encoder(student) / "config.json")
-    try:
-        return _configured_size({"vocab_size": vocabulary, **values})
-    except ValueError:
-        return None
-
-
-def _configured_size(values: dict[str, Any]) -> ModelSize:
-    if values.get("model_type") != ENCODER_DECODER:
-        return _size(AutoConfig.for_model(**values))
-    shared = {"vocab_size": values["vocab_size"]}
-    encoder = _configured_size(shared | values["encoder"])
-    crossing = {"is_decoder": True, "add_cross_attention": True}
-    decoder = _configured_size(shared | values["decoder"] | crossing)
-    both = encoder.body + decoder.body, encoder.embeddings + decoder.embeddings
-    return ModelSize(*both, decoder.dimension, decoder.vocabulary, True)
 
 
 def _size(config: PretrainedConfig) -> ModelSize:

@@ -1,4 +1,4 @@
-"""Settings of the positive pairs that a from-scratch encoder learns from."""
+"""Settings of positive pairs: texts with their translations, queries with their passages."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class SourceSettings(Settings):
 
 _NONE = SourceSettings(weight=0.0, batch_size=2)
 
-ANCHORLESS = ("queries", "code_switched_queries", "passages", "crops", "code_switched_crops")
+ANCHORLESS = ("queries", "code_switched_queries", "passages")
 """Sources whose second texts are no translations of the first."""
 
 
@@ -45,8 +45,6 @@ class SourcesSettings(Settings):
         The translations of the questions with themselves, and put into other languages.
     passages
         Passages with themselves: what the English side was before, it is to stay.
-    crops, code_switched_crops
-        Spans of passages with the passages, in English and code-switched.
     """
 
     queries: SourceSettings = _NONE
@@ -58,8 +56,6 @@ class SourcesSettings(Settings):
     english_questions: SourceSettings = _NONE
     code_switched_questions: SourceSettings = _NONE
     passages: SourceSettings = _NONE
-    crops: SourceSettings = _NONE
-    code_switched_crops: SourceSettings = _NONE
 
     @model_validator(mode="after")
     def _something_to_draw(self) -> Self:

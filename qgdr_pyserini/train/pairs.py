@@ -8,7 +8,6 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from qgdr_pyserini.collection.corpus import join_title
 from qgdr_pyserini.collection.training_set import TrainingPassage, TrainingQuery, TrainingSet, Translation
 from qgdr_pyserini.train.code_switching import CodeSwitcher
 from qgdr_pyserini.train.pair_settings import PairSettings, SourceSettings
@@ -104,38 +103,6 @@ class SamePairs:
         return [Pair(text, text, key, self._questions) for text, key in chosen]
 
 
-class CropPairs:
-    """Spans of passages as queries for the rest of them (inverse cloze, Lee et al. 2019).
-
-    Parameters
-    ----------
-    passages
-        English passages.
-    shortest, longest
-        Length of a span, in words.
-    keep
-        How often the span also stays in the passage, which teaches matching of words.
-    """
-
-    def __init__(
-        self, passages: Iterable[TrainingPassage], shortest: int = 4, longest: int = 16, keep: float = 0.5
-    ) -> None:
-        self._passages = list(passages)
-        self._shortest, self._longest, self._keep = shortest, longest, keep
-
-    def draw(self, size: int, rng: np.random.Generator) -> list[Pair]:
-        """Draw ``size`` pairs with replacement."""
-        return [self._crop(self._passages[i], rng) for i in rng.integers(len(self._passages), size=size)]
-
-    def _crop(self, passage: TrainingPassage, rng: np.random.Generator) -> Pair:
-        words = passage.text.split()
-        length = min(int(rng.integers(self._shortest, self._longest + 1)), len(words))
-        start = int(rng.integers(len(words) - length + 1))
-        rest = words if rng.random() < self._keep else words[:start] + words[start + length :]
-        text = join_title(passage.title, " ".join(rest))
-        return Pair(" ".join(words[start : start + length]), text, passage.docid)
-
-
 class CodeSwitchedPairs:
     """Pairs of another source whose English queries are put, word by word, into other languages."""
 
@@ -154,7 +121,6 @@ def pair_sources(data: TrainingSet, settings: PairSettings) -> list[tuple[PairSo
     exponent, chosen = settings.language_exponent, settings.sources
     switcher = CodeSwitcher([*data.lexicon, *data.names], settings.lowest_switch_rate)
     english = QueryPairs((row for row in data.queries if row.lang == "en"), data.passages, exponent)
-    crops = CropPairs(data.passages.values())
     asked = {row.english for row in data.questions} | {row.query for row in data.queries if row.lang == "en"}
     questions = SamePairs(((text, text.lower()) for text in sorted(asked)), questions=True)
     return [
@@ -167,8 +133,6 @@ def pair_sources(data: TrainingSet, settings: PairSettings) -> list[tuple[PairSo
         (questions, chosen.english_questions),
         (CodeSwitchedPairs(questions, switcher), chosen.code_switched_questions),
         (SamePairs((row.contents, docid) for docid, row in data.passages.items()), chosen.passages),
-        (crops, chosen.crops),
-        (CodeSwitchedPairs(crops, switcher), chosen.code_switched_crops),
     ]
 
 

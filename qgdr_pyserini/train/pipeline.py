@@ -134,10 +134,8 @@ def _check_languages(recipe: Recipe, data: TrainingData) -> None:
     for row in data.rows:
         if not row.lang:
             raise QgdrError(f"query {row.query_id!r} has no language; give it a 'lang', or set data.language")
-    pairs = [*data.pairs.questions, *data.pairs.sentences] if data.pairs else []
-    used = {row.lang for row in pairs} if recipe.teacher.translation else set()
-    if data.pairs and recipe.aligns and recipe.generation.has_twins:
-        used |= {row.lang for row in data.pairs.questions}
+    twins = data.pairs is not None and recipe.aligns and recipe.generation.has_twins
+    used = {row.lang for row in data.pairs.questions} if data.pairs and twins else set()
     for language in sorted({*used, *data.languages, *recipe.generation.languages}):
         language_name(language)
 

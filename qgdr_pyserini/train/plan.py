@@ -8,13 +8,11 @@ from pathlib import Path
 
 from qgdr_pyserini.train.combination_settings import CombinationSettings
 from qgdr_pyserini.train.distillation_settings import DistillationSettings
-from qgdr_pyserini.train.model_size import ModelSize, checkpoint_size, source_size
-from qgdr_pyserini.train.pair_settings import PairSettings
-from qgdr_pyserini.train.recipe_settings import PretrainingSettings, Recipe
+from qgdr_pyserini.train.model_size import ModelSize, checkpoint_size
+from qgdr_pyserini.train.recipe_settings import Recipe
 from qgdr_pyserini.train.teacher_recipe import TeacherRecipe
-from qgdr_pyserini.train.teacher_stage_settings import RankingSettings, TextSettings
+from qgdr_pyserini.train.teacher_stage_settings import GenerationLossSettings, RankingSettings
 from qgdr_pyserini.train.training import TrainingSettings
-from qgdr_pyserini.train.translation_settings import TranslationSettings
 
 _WEIGHT = 4  # bytes a parameter that is not trained; low-rank additions to it are small
 _STATES = 4 * 4  # bytes a parameter: the weight, its gradient and AdamW's two moments, in fp32
@@ -81,15 +79,16 @@ class _Plan:
         student = recipe.student
         self._query = min(_QUERY, student.query_max_length)
         self._passage = min(_PASSAGE, student.passage_max_length)
-        self._student = self._student_size()
-        vocabulary = self._student.vocabulary if self._student else 0
+        self._student = checkpoint_size(student.checkpoint)
         teacher = recipe.teacher
-        self._teacher = source_size(teacher.source, vocabulary, student.checkpoint) if teacher else None
+        start = teacher.source if teacher else None
+        self._teacher = checkpoint_size(start.checkpoint) if start else self._student
 
     def lines(self) -> Iterator[Line]:
         """Go through the stages in their order."""
         recipe = self._recipe
-        yield from self._start()
+        pruned = ", its vocabulary pruned" if recipe.student.prune else ""
+        yield Line("student", f"from {recipe.student.checkpoint}{pruned}")
         if recipe.encodes_once:
             yield self._encode("1-encode")
         if recipe.mines_first:
@@ -111,37 +110,6 @@ class _Plan:
             else "size not known here"
         )
         yield Line("encoder", about + disk)
-
-    def _start(self) -> Iterator[Line]:
-        recipe, size = self._recipe, self._student
-        if recipe.student.checkpoint:
-            pruned = ", its vocabulary pruned" if recipe.student.prune else ""
-            yield Line("student", f"from {recipe.student.checkpoint}{pruned}")
-            return
-        if not (recipe.vocabulary and recipe.pairs):
-            return
-        yield Line("vocabulary", f"{recipe.vocabulary.size:,} subwords")
-        if recipe.translation:
-            yield Line("extension", f"{recipe.student.english} with that vocabulary")
-            yield self._translation(recipe.pairs, recipe.translation)
-        elif recipe.pretraining and size:
-            yield self._pretraining(recipe.pairs, recipe.pretraining, size)
-
-    def _translation(self, pairs: PairSettings, settings: TranslationSettings) -> Line:
-        steps, (each, count, _) = settings.steps, _pairs(pairs)
-        what = f"{steps:,} steps, about {steps * each:,.0f} pairs from {count} sources"
-        if self._student is None:
-            return Line("translation", what)
-        # Three passes over the text by the student, one over its English.
-        flops = steps * (8.0 * self._student.body * each * self._query + 12.0 * self._student.parameters)
-        return Line("translation", what, flops, float(self._student.parameters * _STATES))
-
-    def _pretraining(self, pairs: PairSettings, settings: PretrainingSettings, size: ModelSize) -> Line:
-        steps, (each, count, largest) = settings.steps, _pairs(pairs)
-        # A bag adds up vectors; what costs is scoring every pair against every other, and AdamW.
-        flops = steps * (6 * each**2 * size.dimension + 12 * size.parameters)
-        what = f"{steps:,} steps, about {steps * each:,.0f} pairs from {count} sources"
-        return Line("pretraining", what, flops, size.parameters * _STATES + 3 * 4 * largest**2)
 
     def _iteration(self, prefix: str) -> Iterator[Line]:
         recipe = self._recipe
@@ -225,15 +193,11 @@ class _Plan:
         query = min(_QUERY, teacher.generator.query_max_length)
         passage = min(_PASSAGE, teacher.generator.passage_max_length)
         states = _STATES if teacher.lora is None else _WEIGHT
-        for name, group, source in (
-            ("translation", teacher.translation, query),
-            ("generation", teacher.generation, passage),
-        ):
-            if group:
-                targets = group.batch_size * query
-                tokens = group.batch_size * source + targets
-                what = f"{_steps(group)}{_share(group)}"
-                yield _training(f"teacher-{name}", what, self._teacher, group, tokens, targets, states)
+        if group := teacher.generation:
+            targets = group.batch_size * query
+            tokens = group.batch_size * passage + targets
+            what = f"{_steps(group)}{_share(group)}"
+            yield _training("teacher-generation", what, self._teacher, group, tokens, targets, states)
         if ranking := teacher.ranking:
             pairs = ranking.batch_size * ranking.candidates
             heads = pairs * query if teacher.kind == "query-generator" else 0
@@ -276,27 +240,6 @@ class _Plan:
         each = 2 if teacher and teacher.precision == "bf16" else 4
         return float(self._teacher.parameters * each) if self._teacher else None
 
-    def _student_size(self) -> ModelSize | None:
-        student, vocabulary = self._recipe.student, self._recipe.vocabulary
-        if student.checkpoint:
-            return checkpoint_size(student.checkpoint)
-        size = vocabulary.size if vocabulary else 0
-        if student.english:
-            english = checkpoint_size(student.english)
-            if english is None:
-                return None
-            size += english.vocabulary
-            return ModelSize(english.body, size * english.dimension, english.dimension, size)
-        return ModelSize(0, size * student.dimension, student.dimension, size)
-
-
-def _pairs(settings: PairSettings) -> tuple[float, int, int]:
-    """Tell how many pairs a batch has on average, of how many sources, and how many at most."""
-    sources = [s for s in settings.sources.model_dump().values() if s["weight"]]
-    total = sum(s["weight"] for s in sources)
-    each = sum(s["weight"] * s["batch_size"] for s in sources) / total
-    return each, len(sources), max(s["batch_size"] for s in sources)
-
 
 def _training(
     stage: str,
@@ -322,7 +265,7 @@ def _steps(settings: TrainingSettings) -> str:
     return f"{settings.steps:,} steps of {settings.batch_size}"
 
 
-def _share(settings: RankingSettings | TextSettings) -> str:
+def _share(settings: RankingSettings | GenerationLossSettings) -> str:
     return "" if settings.share == 1 else f", {settings.share:.0%} of the queries"
 
 

@@ -25,7 +25,7 @@ def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
     name
         An encoder under ``encoders/``, a folder with a ``recipe.toml``, or a TOML file.
     overrides
-        ``key=value`` with dotted keys and TOML values, such as ``pretraining.steps=100``.
+        ``key=value`` with dotted keys and TOML values, such as ``distillation.steps=100``.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def _override(values: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     *parents, last = key.strip().split(".")
     if not equals or not last:
-        raise QgdrError(f"--set {override!r}: needs key=value, such as pretraining.steps=100")
+        raise QgdrError(f"--set {override!r}: needs key=value, such as distillation.steps=100")
     group = values
     for parent in parents:
         group = group.setdefault(parent, {})

@@ -12,33 +12,10 @@ from qgdr_pyserini.settings import Settings
 from qgdr_pyserini.train.combination_settings import LEXICAL, CombinationSettings
 from qgdr_pyserini.train.data_settings import DataSettings
 from qgdr_pyserini.train.distillation_settings import DistillationSettings, WarmupSettings
-from qgdr_pyserini.train.embedding_start_settings import EmbeddingStartSettings
 from qgdr_pyserini.train.generation_settings import GenerationSettings
 from qgdr_pyserini.train.negatives import NegativeSettings
 from qgdr_pyserini.train.pair_settings import ANCHORLESS, PairSettings
 from qgdr_pyserini.train.teacher_recipe import TeacherRecipe
-from qgdr_pyserini.train.translation_settings import TranslationSettings
-
-STUDENT = "student"
-"""The name of the student's tokenizer in a teacher's source."""
-
-
-class VocabularySettings(Settings):
-    """How the subword vocabulary is learned.
-
-    Parameters
-    ----------
-    size
-        Number of subwords that are learned; those of an English encoder come on top.
-    lines_per_language
-        Lines looked at, for each kind of text and each language.
-    whole_words
-        How many of each language's most frequent words are added that would be cut otherwise.
-    """
-
-    size: int = Field(ge=300)
-    lines_per_language: int = Field(ge=1)
-    whole_words: int = Field(default=0, ge=0)
 
 
 class StudentSettings(Settings):
@@ -47,15 +24,7 @@ class StudentSettings(Settings):
     Parameters
     ----------
     checkpoint
-        An encoder's name or folder, or any transformer by hub name or folder; empty: a student with a
-        vocabulary of its own.
-    english
-        Where there is no ``checkpoint``: an English encoder, by hub name or folder (BERT with an uncased
-        WordPiece vocabulary), that is taught the other languages, which needs ``vocabulary`` and
-        ``translation``. Empty: a bag of subword vectors from scratch, which needs ``vocabulary`` and
-        ``pretraining``.
-    dimension
-        Components of a vector, from scratch; a checkpoint has its own.
+        An encoder's name or folder, or any transformer by hub name or folder.
     pooling, normalize, query_prefix, passage_prefix
         See `qgdr_pyserini.model.config.EncoderConfig`; a trained encoder keeps its own.
     query_max_length, passage_max_length
@@ -66,9 +35,7 @@ class StudentSettings(Settings):
         Which subwords are kept of a ``checkpoint``, by how often the training data show them; all when None.
     """
 
-    checkpoint: str = ""
-    english: str = ""
-    dimension: int = Field(default=384, ge=8)
+    checkpoint: str = Field(min_length=1)
     pooling: Literal["cls", "mean"] = "mean"
     normalize: bool = True
     query_prefix: str = ""
@@ -77,28 +44,6 @@ class StudentSettings(Settings):
     passage_max_length: int = Field(default=256, ge=3)
     dropout: float | None = Field(default=None, ge=0, lt=1)
     prune: PruningSettings | None = None
-
-
-class PretrainingSettings(Settings):
-    """Contrastive training of a bag of subword vectors on pairs of all kinds.
-
-    Parameters
-    ----------
-    steps
-        Number of updates; each is one batch of one source.
-    learning_rate, warmup_ratio
-        Peak, and share of the steps that it is risen to over; then it falls to zero linearly.
-    temperature
-        Of the contrastive loss.
-    save_steps
-        Steps between checkpoints.
-    """
-
-    steps: int = Field(ge=1)
-    learning_rate: float = Field(gt=0)
-    warmup_ratio: float = Field(default=0.02, ge=0, lt=1)
-    temperature: float = Field(gt=0)
-    save_steps: int = Field(ge=1)
 
 
 class MiningSettings(NegativeSettings):
@@ -144,10 +89,8 @@ class Recipe(Settings):
         How often the student is distilled, with negatives retrieved anew.
     export
         Precision of the weights on disk; see `qgdr_pyserini.model.precision.OnDisk`.
-    data, vocabulary, student, pairs, embedding_start, translation, pretraining, warmup, teacher, negatives
+    data, student, pairs, warmup, teacher, negatives, generation, combination, distillation
         Groups of settings.
-    generation, combination, distillation
-        Further groups.
     """
 
     name: str = Field(pattern="qgdr")
@@ -158,12 +101,8 @@ class Recipe(Settings):
     iterations: int = Field(default=1, ge=1)
     export: OnDisk = "fp32"
     data: DataSettings = DataSettings()
-    vocabulary: VocabularySettings | None = None
     student: StudentSettings
     pairs: PairSettings | None = None
-    embedding_start: EmbeddingStartSettings = EmbeddingStartSettings()
-    translation: TranslationSettings | None = None
-    pretraining: PretrainingSettings | None = None
     warmup: WarmupSettings | None = None
     teacher: TeacherRecipe | None = None
     negatives: MiningSettings = MiningSettings()
@@ -227,8 +166,6 @@ def _replays_passages(recipe: Recipe) -> bool:
 
 
 def _contradictions(recipe: Recipe) -> list[tuple[bool, str]]:
-    scratch = not recipe.student.checkpoint
-    bag = scratch and not recipe.student.english
     training_set = recipe.data.format == "training-set"
     distillation, warmup, teacher = recipe.distillation, recipe.warmup, recipe.teacher
     taught = distillation is not None and (distillation.kd > 0 or distillation.alpha > 0)
@@ -238,43 +175,13 @@ def _contradictions(recipe: Recipe) -> list[tuple[bool, str]]:
     switched = any(group.code_switched for group in groups)
     return [
         (
-            bag and not (recipe.vocabulary and recipe.pretraining and recipe.pairs),
-            "a student without 'checkpoint' and 'english' needs 'vocabulary', 'pairs' and 'pretraining'",
-        ),
-        (
-            scratch and not bag and not (recipe.vocabulary and recipe.translation and recipe.pairs),
-            "a student from 'english' needs 'vocabulary', 'pairs' and 'translation'",
-        ),
-        (
-            not scratch and bool(recipe.student.english),
-            "a student starts either from 'checkpoint' or from 'english'; take one out",
-        ),
-        (
-            not scratch and bool(recipe.vocabulary or recipe.pretraining or recipe.translation),
-            "a student with 'checkpoint' has its vocabulary; take 'vocabulary', 'pretraining' and "
-            "'translation' out",
-        ),
-        (
-            (bag and recipe.translation is not None)
-            or (scratch and not bag and recipe.pretraining is not None),
-            "'translation' is for a student from 'english', 'pretraining' for a bag; take one out",
-        ),
-        (
-            scratch and recipe.student.prune is not None,
-            "'student.prune' is for a student from 'checkpoint'; take it out",
-        ),
-        (
-            scratch and not training_set,
-            "a student from scratch needs data of format 'training-set'",
-        ),
-        (
             warmup is not None and warmup.anchor is not None,
             "'warmup' has no student before it to be its 'anchor'; take 'anchor' out",
         ),
         (
             _replays_passages(recipe),
             "with 'anchor', a replay is of texts and their English; give 'replay.sources' without "
-            "'queries', 'passages' and 'crops'",
+            "'queries' and 'passages'",
         ),
         (
             replayed and not (recipe.pairs and training_set),
@@ -320,9 +227,5 @@ def _contradictions(recipe: Recipe) -> list[tuple[bool, str]]:
         (
             recipe.aligns and recipe.generation.has_twins and not training_set,
             "generation.source 'twins' needs data of format 'training-set'",
-        ),
-        (
-            teacher is not None and teacher.translation is not None and not training_set,
-            "'teacher.translation' needs data of format 'training-set'",
         ),
     ]

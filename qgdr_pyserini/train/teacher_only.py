@@ -31,7 +31,7 @@ def train_teacher(recipe: Recipe, data_folder: Path, output: Path, options: RunO
         As `train_encoder` does, and if the recipe trains no teacher.
     """
     settings = recipe.teacher
-    if settings is None or not (settings.translation or settings.generation or settings.ranking):
+    if settings is None or not (settings.generation or settings.ranking):
         raise QgdrError(f"recipe {recipe.name}: trains no teacher; leave --teacher-only out")
     with begin(recipe, data_folder, output, options) as (data, stages):
         student = first_student(recipe, data, stages)

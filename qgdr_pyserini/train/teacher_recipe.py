@@ -12,7 +12,7 @@ from qgdr_pyserini.model.precision import Precision
 from qgdr_pyserini.model.query_generator import GeneratorSettings
 from qgdr_pyserini.settings import Settings
 from qgdr_pyserini.train.low_rank import LoraSettings
-from qgdr_pyserini.train.teacher_stage_settings import RankingSettings, TextSettings
+from qgdr_pyserini.train.teacher_stage_settings import GenerationLossSettings, RankingSettings
 
 
 class TeacherRecipe(Settings):
@@ -23,11 +23,9 @@ class TeacherRecipe(Settings):
     kind
         ``query-generator`` or ``cross-encoder``.
     source
-        A checkpoint, or a configuration; the tokenizer called ``student`` is the student's, and so is
-        a configuration of that ``model_type``. See `qgdr_pyserini.train.teacher_source`.
+        A checkpoint; None where it starts from the student.
     from_student
-        Start from the student's subword vectors, and its layers where the teacher is of its kind;
-        needs its tokenizer and its sizes. See `qgdr_pyserini.train.teacher_start`.
+        Start a cross-encoder from the student that the run begins with, under a head that is new.
     freeze_vectors
         Leave the subword vectors, and a head tied to them, as they are: of a large vocabulary, few
         queries show a small part, and most of a small model's weights are there.
@@ -36,8 +34,6 @@ class TeacherRecipe(Settings):
     lora
         Train low-rank additions to the matrices instead of all weights: large models fit into less memory.
         What is saved is an ordinary checkpoint. Needs peft (``pip install qgdr-pyserini[lora]``).
-    translation
-        Training on translations first, which stands in for multilingual pre-training.
     generation
         Training to write queries, by the generation loss.
     ranking
@@ -58,14 +54,13 @@ class TeacherRecipe(Settings):
     """
 
     kind: Literal["query-generator", "cross-encoder"]
-    source: ModelSource
+    source: ModelSource | None = None
     from_student: bool = False
     freeze_vectors: bool = False
     generator: GeneratorSettings = GeneratorSettings()
     cross_encoder: CrossEncoderSettings = CrossEncoderSettings()
     lora: LoraSettings | None = None
-    translation: TextSettings | None = None
-    generation: TextSettings | None = None
+    generation: GenerationLossSettings | None = None
     ranking: RankingSettings | None = None
     reads: Literal["original", "english"] = "original"
     translations: str = ""
@@ -76,8 +71,12 @@ class TeacherRecipe(Settings):
 
     @model_validator(mode="after")
     def _stages_fit(self) -> Self:
-        if self.kind == "cross-encoder" and (self.translation or self.generation):
-            raise ValueError("a cross-encoder writes no text; take 'translation' and 'generation' out")
+        if self.kind == "cross-encoder" and self.generation:
+            raise ValueError("a cross-encoder writes no text; take 'generation' out")
+        if self.kind == "query-generator" and self.from_student:
+            raise ValueError("a query generator is no encoder; name its 'source', take 'from_student' out")
+        if self.from_student == (self.source is not None):
+            raise ValueError("a teacher starts from its 'source', or from the student; give one of the two")
         if self.kind == "cross-encoder" and self.lora:
             raise ValueError("'lora' is for query generators: a cross-encoder's head is new; take it out")
         if self.translations and self.reads != "english":

@@ -7,21 +7,18 @@ from pydantic import Field
 from qgdr_pyserini.train.training import TrainingSettings
 
 
-class TextSettings(TrainingSettings):
-    """Training a query generator to write: translations, or queries for passages.
+class GenerationLossSettings(TrainingSettings):
+    """Training a query generator to write queries for passages.
 
     Parameters
     ----------
     language_exponent
         See `qgdr_pyserini.train.pairs.ByLanguage`.
-    prompt
-        Of translations: ``{language}`` is the language's English name, ``{text}`` the English text.
     share
-        Of each language's queries that are learned from; see `RankingSettings`. Translations are all taken.
+        Of each language's queries that are learned from; see `RankingSettings`.
     """
 
     language_exponent: float = Field(default=0.5, ge=0, le=1)
-    prompt: str = "Translate to {language}: {text}"
     share: float = Field(default=1.0, gt=0, le=1)
 
 

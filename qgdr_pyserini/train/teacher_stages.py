@@ -1,4 +1,4 @@
-"""The stages that make a teacher: translations, the generation loss, the contrastive loss."""
+"""The stages that make a teacher: the generation loss, the contrastive loss."""
 
 from __future__ import annotations
 
@@ -6,22 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.files import atomic_directory
 from qgdr_pyserini.model.cross_encoder import CrossEncoder
-from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.loading import ModelSource
 from qgdr_pyserini.model.query_generator import QueryGenerator
 from qgdr_pyserini.model.teachers import TrainableTeacher, load_teacher
-from qgdr_pyserini.train.generation_stage import query_writings, train_writer, translation_writings
+from qgdr_pyserini.train.generation_stage import query_writings, train_writer
 from qgdr_pyserini.train.low_rank import add_low_rank
 from qgdr_pyserini.train.ranking_stage import train_ranker
 from qgdr_pyserini.train.shares import take_share
 from qgdr_pyserini.train.stage_rows import read_rows
 from qgdr_pyserini.train.stages import Done, Stages
 from qgdr_pyserini.train.teacher_recipe import TeacherRecipe
-from qgdr_pyserini.train.teacher_source import resolve_source
-from qgdr_pyserini.train.teacher_start import freeze_vectors, start_from_student
 from qgdr_pyserini.train.training import Log, processes
 from qgdr_pyserini.train.training_data import TrainingData
 
@@ -59,7 +55,7 @@ def make_teacher(
     data
         What it learns from.
     student
-        Whose tokenizer, and perhaps subword vectors, it starts with where it starts from scratch.
+        Whose layers it may start with.
     mined
         The stage that mined hard negatives, for the ranking.
     stages
@@ -67,18 +63,17 @@ def make_teacher(
     seed
         Of everything random.
     """
-    teacher = TeacherAt(resolve_source(settings.source, student.model), student)
+    teacher = TeacherAt(settings.source or ModelSource(checkpoint=str(student.model)), student)
     start = settings.model_dump(include=_START | {"from_student", "freeze_vectors", "lora"})
 
     def stage(name: str, group: Any, rows: Any, builds_on: Sequence[Done | str]) -> TeacherAt:
-        before, first = teacher.source, teacher.stage is student
+        before = teacher.source
 
         def work(folder: Path) -> dict[str, Any]:
             model = _load(settings, before, seed)
-            if first and settings.from_student:
-                start_from_student(model, DualEncoder.from_pretrained(student.model))
             if settings.freeze_vectors:
-                freeze_vectors(model)
+                # A head that is tied to them stays as it is, too.
+                model.model.get_input_embeddings().weight.requires_grad_(False)
             merge = add_low_rank(model.model, settings.lora, seed) if settings.lora else None
             log = _train(name, model, rows(model), group, seed, folder)
             if merge is not None:
@@ -91,14 +86,6 @@ def make_teacher(
         )
         return TeacherAt(ModelSource(checkpoint=str(done.model)), done, trained=True)
 
-    if settings.translation is not None and data.pairs is not None:
-        prompt, pairs = settings.translation.prompt, [*data.pairs.questions, *data.pairs.sentences]
-        teacher = stage(
-            "teacher-translation",
-            settings.translation,
-            lambda model: translation_writings(pairs, prompt),
-            [data.files],
-        )
     if settings.generation is not None:
         share = settings.generation.share
         teacher = stage(
@@ -114,10 +101,6 @@ def make_teacher(
 
 def load_for_scoring(teacher: TeacherAt, settings: TeacherRecipe) -> TrainableTeacher:
     """Load a trained teacher onto this process's device, in the precision that it scores in."""
-    if not teacher.source.checkpoint:
-        raise QgdrError(
-            "teacher: a model from a configuration needs 'translation', 'generation' or 'ranking'"
-        )
     return load_teacher(
         teacher.source.checkpoint,
         kind=_KINDS[settings.kind],
@@ -157,4 +140,4 @@ def _train(name: str, model: TrainableTeacher, rows: Any, settings: Any, seed: i
     if name == "teacher-ranking":
         return train_ranker(model, rows, settings, seed, folder)
     assert isinstance(model, QueryGenerator)
-    return train_writer(model, rows, settings, seed, folder, name)
+    return train_writer(model, rows, settings, seed, folder)

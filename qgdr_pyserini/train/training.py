@@ -131,27 +131,6 @@ def training_arguments(settings: TrainingSettings, seed: int, folder: Path, **mo
     return arguments
 
 
-def whole_batch_arguments(settings: Settings, seed: int, folder: Path) -> TrainingArguments:
-    """Make the Trainer's arguments where an item of the data set is a whole batch.
-
-    Parameters
-    ----------
-    settings
-        Of the loop; has some of the keys of `TrainingSettings`.
-    seed, folder
-        As for `training_arguments`.
-    """
-    shared = TrainingSettings(**settings.model_dump(include=set(TrainingSettings.model_fields)))
-    return training_arguments(
-        shared,
-        seed,
-        folder,
-        per_device_train_batch_size=1,
-        max_grad_norm=0.0,
-        dataloader_num_workers=1,
-    )
-
-
 def fit(trainer: Trainer, stage: str, folder: Path) -> Log:
     """Train, going on from the last checkpoint in ``folder``.
 

@@ -11,18 +11,15 @@ from test_teacher_only import data, with_teacher, without_teacher  # noqa: F401
 
 from qgdr_pyserini.cli.main import main
 from qgdr_pyserini.collection.tevatron import read_candidates
+from qgdr_pyserini.losses.alignment import AgreementSettings, AlignmentSettings
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.train.anchor import Anchor, AnchorSettings
-from qgdr_pyserini.train.distillation_data import Collator, Draw, Examples, Hold, Replay, align
-from qgdr_pyserini.train.distillation_settings import ReplaySettings
-from qgdr_pyserini.train.distillation_stage import Distiller, distil
-from qgdr_pyserini.train.language_sampler import SamplerSettings
-from qgdr_pyserini.train.losses.agreement import AgreementSettings
-from qgdr_pyserini.train.losses.alignment import AlignmentSettings
+from qgdr_pyserini.train.distillation import Distiller, ReplaySettings, distil
+from qgdr_pyserini.train.distillation_batches import Collator, Draw, Examples, Hold, Replay, align
 from qgdr_pyserini.train.mining import encode_passages, read_vectors, retrieve
-from qgdr_pyserini.train.pair_settings import SourceSettings
-from qgdr_pyserini.train.pairs import Pair
-from qgdr_pyserini.train.parts import read_parts
+from qgdr_pyserini.train.pairs import Pair, SourceSettings
+from qgdr_pyserini.train.sampling import SamplerSettings
+from qgdr_pyserini.train.stages import read_parts
 
 ANCHOR = AnchorSettings(passages=3)
 

@@ -18,15 +18,23 @@ from qgdr_pyserini.model.loading import ModelSource
 from qgdr_pyserini.model.query_generator import GeneratorSettings
 from qgdr_pyserini.model.teacher import Query
 from qgdr_pyserini.model.teachers import load_teacher
-from qgdr_pyserini.train.generation_stage import query_writings, train_writer
-from qgdr_pyserini.train.low_rank import LoraSettings, add_low_rank
-from qgdr_pyserini.train.model_size import checkpoint_size
-from qgdr_pyserini.train.parts import read_parts
-from qgdr_pyserini.train.ranking_stage import train_ranker
-from qgdr_pyserini.train.stages import Done
-from qgdr_pyserini.train.teacher_recipe import TeacherRecipe
-from qgdr_pyserini.train.teacher_stage_settings import GenerationLossSettings, RankingSettings
-from qgdr_pyserini.train.teacher_stages import TeacherAt, load_for_scoring, scoring_values
+from qgdr_pyserini.train.plan import checkpoint_size
+from qgdr_pyserini.train.stages import Done, read_parts
+from qgdr_pyserini.train.teacher import (
+    LoraSettings,
+    TeacherAt,
+    TeacherRecipe,
+    add_low_rank,
+    load_for_scoring,
+    scoring_values,
+)
+from qgdr_pyserini.train.teacher_training import (
+    GenerationLossSettings,
+    RankingSettings,
+    query_writings,
+    train_ranker,
+    train_writer,
+)
 
 RIVERS = ["Danube", "Rhine", "Elbe", "Volga"]
 QUESTIONS = {"de": "Wo entspringt {}?", "en": "Where does the {} rise?"}

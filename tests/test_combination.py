@@ -18,15 +18,11 @@ from qgdr_pyserini.model.dual_encoder_teacher import DualEncoderTeacher
 from qgdr_pyserini.model.loading import ModelSource
 from qgdr_pyserini.model.scorers import load_scorer
 from qgdr_pyserini.model.teacher import Query, Teacher
-from qgdr_pyserini.train.combination import combine, fit, quality
-from qgdr_pyserini.train.combination_settings import CombinationSettings
-from qgdr_pyserini.train.conditional_logit import fit_weights
-from qgdr_pyserini.train.known_scores import read_scores, write_scores
-from qgdr_pyserini.train.scoring_stage import LoadedWhenAsked
+from qgdr_pyserini.train.combination import CombinationSettings, combine, fit, fit_weights, quality
+from qgdr_pyserini.train.scores import read_scores, score_rows, write_scores
+from qgdr_pyserini.train.scoring import LoadedWhenAsked
 from qgdr_pyserini.train.stages import Done
-from qgdr_pyserini.train.steps import score_rows
-from qgdr_pyserini.train.teacher_recipe import TeacherRecipe
-from qgdr_pyserini.train.teacher_stages import TeacherAt
+from qgdr_pyserini.train.teacher import TeacherAt, TeacherRecipe
 
 PASSAGES = [Passage(f"p{i}", f"River {i}", f"it is {i * 100} km long") for i in range(8)]
 

@@ -9,12 +9,11 @@ import torch
 from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.collection.tevatron import Candidate, CandidateList
 from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.losses.alignment import AgreementSettings
 from qgdr_pyserini.model.dual_encoder import DualEncoder
-from qgdr_pyserini.train.distillation_data import Collator, Draw, Examples, align
-from qgdr_pyserini.train.distillation_settings import DistillationSettings
-from qgdr_pyserini.train.distillation_stage import Distiller, distil
-from qgdr_pyserini.train.language_sampler import SamplerSettings
-from qgdr_pyserini.train.losses.agreement import AgreementSettings
+from qgdr_pyserini.train.distillation import DistillationSettings, Distiller, distil
+from qgdr_pyserini.train.distillation_batches import Collator, Draw, Examples, align
+from qgdr_pyserini.train.sampling import SamplerSettings
 
 WORDS = ["river", "mountain", "city", "island", "desert", "forest", "harbour", "bridge"]
 PASSAGES = [Passage(f"p{i}", word, f"the {word} of the north is old") for i, word in enumerate(WORDS)]

@@ -13,9 +13,8 @@ from qgdr_pyserini.collection.tevatron import Candidate, CandidateList, read_can
 from qgdr_pyserini.dictionary.identifying import LanguageIdentifier
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.query_generator import GeneratedQuery, QueryGenerator
-from qgdr_pyserini.train.generation_filters import keep_good
-from qgdr_pyserini.train.generation_settings import GenerationSettings
-from qgdr_pyserini.train.parts import read_parts
+from qgdr_pyserini.train.generation import GenerationSettings, keep_good
+from qgdr_pyserini.train.stages import read_parts
 
 DANUBE, COPY, RHINE = (
     Passage(docid, "", text)

@@ -12,13 +12,12 @@ from torch import distributed
 from torch.autograd import gradcheck
 from torch.nn.functional import cross_entropy
 
-from qgdr_pyserini.train.gather import gather
-from qgdr_pyserini.train.language_sampler import LanguageSampler, SamplerSettings
-from qgdr_pyserini.train.losses.agreement import AgreementSettings, agreement
-from qgdr_pyserini.train.losses.alignment import AlignmentSettings, alignment_loss
-from qgdr_pyserini.train.losses.contrastive import HardNegatives, contrastive_loss
-from qgdr_pyserini.train.losses.distillation import distillation_loss, extend_by_batch
-from qgdr_pyserini.train.losses.ranking import ranking_loss
+from qgdr_pyserini.losses.alignment import AgreementSettings, AlignmentSettings, agreement, alignment_loss
+from qgdr_pyserini.losses.contrastive import HardNegatives, contrastive_loss
+from qgdr_pyserini.losses.distillation import distillation_loss, extend_by_batch
+from qgdr_pyserini.losses.ranking import ranking_loss
+from qgdr_pyserini.train.sampling import LanguageSampler, SamplerSettings
+from qgdr_pyserini.train.trainer import gather
 
 EXACT = {"rtol": 0, "atol": 1e-6}
 

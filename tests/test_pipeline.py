@@ -26,11 +26,10 @@ from qgdr_pyserini.collection.tevatron import Candidate, CandidateList, read_can
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.lock import only_writer
 from qgdr_pyserini.model.dual_encoder import DualEncoder
-from qgdr_pyserini.train.data_settings import DataSettings
+from qgdr_pyserini.train.data import DataSettings, read_training_data
 from qgdr_pyserini.train.mining import retrieve
-from qgdr_pyserini.train.parts import read_parts, write_parts
-from qgdr_pyserini.train.training import Trained, TrainingSettings, check_finite, fit, training_arguments
-from qgdr_pyserini.train.training_data import read_training_data
+from qgdr_pyserini.train.stages import read_parts, write_parts
+from qgdr_pyserini.train.trainer import Trained, TrainingSettings, check_finite, fit, training_arguments
 
 STAGES = [
     "student", "0-mine", "0-warmup", "teacher-generation", "teacher-ranking", "1-mine",

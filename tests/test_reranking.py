@@ -9,7 +9,7 @@ from qgdr_pyserini.collection.corpus import Passage, write_corpus
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.evaluate.trec import read_run
 from qgdr_pyserini.model.teacher import Teacher
-from qgdr_pyserini.train.reranking import rerank_file
+from qgdr_pyserini.train.rerank import rerank_file
 
 
 class Longest(Teacher):

@@ -18,14 +18,13 @@ from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.teacher import Query, Teacher
 from qgdr_pyserini.model.teachers import load_teacher
-from qgdr_pyserini.train.mining import retrieve
+from qgdr_pyserini.train.mining import retrieve, search
 from qgdr_pyserini.train.negatives import (
     NegativeSettings,
     contains_answer,
     mine_negatives,
     read_ranking,
 )
-from qgdr_pyserini.train.search import search
 
 CORPUS = {
     name: Passage(name, title, text)

@@ -10,7 +10,7 @@ from qgdr_pyserini.cli import main
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.train.chunks import encode_chunks, in_chunks
-from qgdr_pyserini.train.freezing import freeze
+from qgdr_pyserini.train.distillation import freeze
 
 RECIPE = """
 name = "qgdr-pruned"

@@ -17,7 +17,7 @@ from qgdr_pyserini.evaluate.trec import read_qrels, read_run
 from qgdr_pyserini.model.cross_encoder import CrossEncoder
 from qgdr_pyserini.model.query_generator import QueryGenerator
 from qgdr_pyserini.model.teachers import load_teacher
-from qgdr_pyserini.train.holdout import article_is_held_out
+from qgdr_pyserini.train.data import article_is_held_out
 
 HOLDOUT = 0.3
 _BASE = """

@@ -14,7 +14,7 @@ from qgdr_pyserini.model.config import EncoderConfig
 from qgdr_pyserini.model.cross_encoder import CrossEncoder
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.loading import ModelSource
-from qgdr_pyserini.train.shares import take_share
+from qgdr_pyserini.train.selection import take_share
 
 
 @pytest.fixture(scope="module")

@@ -11,18 +11,17 @@ from safetensors.torch import load_file
 
 from qgdr_pyserini.collection.training_set import Translation, read_training_set
 from qgdr_pyserini.errors import InputError, QgdrError
+from qgdr_pyserini.losses.contrastive import contrastive_loss
 from qgdr_pyserini.model import precision
 from qgdr_pyserini.model.dual_encoder import DualEncoder
-from qgdr_pyserini.train.code_switching import CodeSwitcher
-from qgdr_pyserini.train.first_student import first_student
-from qgdr_pyserini.train.holdout import split_by_article
-from qgdr_pyserini.train.losses.contrastive import contrastive_loss
-from qgdr_pyserini.train.pairs import ByLanguage
+from qgdr_pyserini.train.data import split_by_article
+from qgdr_pyserini.train.pairs import ByLanguage, CodeSwitcher
 from qgdr_pyserini.train.pipeline import RunOptions, train_encoder
 from qgdr_pyserini.train.plan import describe
 from qgdr_pyserini.train.recipe import load_recipe, recipe_names
 from qgdr_pyserini.train.stages import Stages
-from qgdr_pyserini.train.training import TrainingSettings, last_checkpoint, training_arguments
+from qgdr_pyserini.train.student import first_student
+from qgdr_pyserini.train.trainer import TrainingSettings, last_checkpoint, training_arguments
 
 RIVERS = ["Danube", "Rhine", "Elbe", "Volga", "Tagus", "Loire", "Seine", "Rhone", "Ebro", "Po"]
 RECIPE = """

@@ -3,10 +3,9 @@
 import dataclasses
 from collections import Counter
 
-from qgdr_pyserini.train.data_settings import DataSettings
-from qgdr_pyserini.train.shares import question_name
-from qgdr_pyserini.train.stage_rows import digest_rows
-from qgdr_pyserini.train.training_data import read_training_data
+from qgdr_pyserini.train.data import DataSettings, read_training_data
+from qgdr_pyserini.train.selection import question_name
+from qgdr_pyserini.train.stages import digest_rows
 
 
 def test_held_out_queries_are_searched_in_as_many_passages_as_asked(invented_folder):

@@ -13,15 +13,15 @@ from test_unlabelled import folder  # noqa: F401
 from qgdr_pyserini.cli.main import main
 from qgdr_pyserini.collection.tevatron import Candidate, CandidateList, read_candidates, write_candidates
 from qgdr_pyserini.errors import InputError
+from qgdr_pyserini.losses.alignment import AgreementSettings
 from qgdr_pyserini.model.teachers import load_teacher
-from qgdr_pyserini.train.data_settings import DataSettings
-from qgdr_pyserini.train.distillation_data import align
-from qgdr_pyserini.train.generation_settings import GenerationSettings
-from qgdr_pyserini.train.losses.agreement import AgreementSettings
-from qgdr_pyserini.train.steps import as_it_is, score_file, score_rows
-from qgdr_pyserini.train.teacher_recipe import TeacherRecipe
-from qgdr_pyserini.train.training_data import read_training_data
-from qgdr_pyserini.train.twin_rows import twin_rows
+from qgdr_pyserini.train.aligned_queries import twin_rows
+from qgdr_pyserini.train.data import DataSettings, read_training_data
+from qgdr_pyserini.train.distillation_batches import align
+from qgdr_pyserini.train.generation import GenerationSettings
+from qgdr_pyserini.train.scores import as_it_is, score_rows
+from qgdr_pyserini.train.steps import score_file
+from qgdr_pyserini.train.teacher import TeacherRecipe
 from qgdr_pyserini.train.twins import Asked, Translated, Twins, find_twins, read_translations, reading_english
 
 

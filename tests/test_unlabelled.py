@@ -14,12 +14,11 @@ from qgdr_pyserini.cli.main import main
 from qgdr_pyserini.collection.tevatron import CandidateList, read_candidates
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.dual_encoder import DualEncoder
-from qgdr_pyserini.train.data_settings import DataSettings
-from qgdr_pyserini.train.distillation_data import Collator, Draw, Examples
-from qgdr_pyserini.train.distillation_stage import Distiller, distil
-from qgdr_pyserini.train.language_sampler import SamplerSettings
+from qgdr_pyserini.train.data import DataSettings, read_training_data
+from qgdr_pyserini.train.distillation import Distiller, distil
+from qgdr_pyserini.train.distillation_batches import Collator, Draw, Examples
 from qgdr_pyserini.train.negatives import drop_likely_positives
-from qgdr_pyserini.train.training_data import read_training_data
+from qgdr_pyserini.train.sampling import SamplerSettings
 
 
 def unlabelled(row):

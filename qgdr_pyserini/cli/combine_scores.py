@@ -41,7 +41,7 @@ def combine_scores(
         --weight student=15 --weight teacher=1 --output combined.jsonl
     """
     from qgdr_pyserini.train.combination import describe
-    from qgdr_pyserini.train.combining import combine_files, fit_files
+    from qgdr_pyserini.train.steps import combine_files, fit_files
 
     if bool(weights) == bool(fitted):
         raise click.UsageError("give either --weight or --fit, once for each name.")

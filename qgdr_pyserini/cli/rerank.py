@@ -59,7 +59,7 @@ def rerank(
     from qgdr_pyserini.encode.progress import progress
     from qgdr_pyserini.files import expand_pattern
     from qgdr_pyserini.model.scorers import load_scorer
-    from qgdr_pyserini.train.reranking import rerank_file
+    from qgdr_pyserini.train.rerank import rerank_file
 
     run_files, topics_files = (
         [file for pattern in patterns for file in expand_pattern(pattern)] for patterns in (runs, topics)

@@ -60,7 +60,7 @@ def score(
     from qgdr_pyserini.collection.tevatron import read_candidates
     from qgdr_pyserini.encode.progress import progress
     from qgdr_pyserini.model.scorers import load_scorer
-    from qgdr_pyserini.train.known_scores import read_scores, write_scores
+    from qgdr_pyserini.train.scores import read_scores, write_scores
     from qgdr_pyserini.train.steps import score_file
 
     kept = read_scores(known) if known else {}
@@ -151,7 +151,7 @@ def generate_queries(
     from qgdr_pyserini.model.dual_encoder import DualEncoder
     from qgdr_pyserini.model.registry import find_encoder
     from qgdr_pyserini.model.teachers import load_generator
-    from qgdr_pyserini.train.generation_settings import GenerationSettings
+    from qgdr_pyserini.train.generation import GenerationSettings
     from qgdr_pyserini.train.mining import search_with
     from qgdr_pyserini.train.steps import generate_file
 

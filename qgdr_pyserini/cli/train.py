@@ -60,8 +60,7 @@ def train(
     if data is None or output is None:
         raise click.UsageError("--data and --output are needed (or --dry-run).")
     from qgdr_pyserini.pyserini_plugin.for_training import bm25_scorer_for, rank_with_bm25
-    from qgdr_pyserini.train.pipeline import RunOptions, train_encoder
-    from qgdr_pyserini.train.teacher_only import train_teacher
+    from qgdr_pyserini.train.pipeline import RunOptions, train_encoder, train_teacher
 
     scorer = bm25_scorer_for(data)
     options = RunOptions(resume=resume, reuse=reuse, bm25=rank_with_bm25, bm25_scorer=scorer, say=_say)

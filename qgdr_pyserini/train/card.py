@@ -14,11 +14,11 @@ from qgdr_pyserini.collection.sources import Source, find_source
 from qgdr_pyserini.files import atomic_text
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.train.card_teacher import combination_table, known_as, teacher_points, teacher_table
-from qgdr_pyserini.train.combination_settings import OWN
+from qgdr_pyserini.train.combination import OWN
 from qgdr_pyserini.train.curves import draw_curves
-from qgdr_pyserini.train.recipe_settings import Recipe
+from qgdr_pyserini.train.data import TrainingData
+from qgdr_pyserini.train.recipe import Recipe
 from qgdr_pyserini.train.stages import Done
-from qgdr_pyserini.train.training_data import TrainingData
 
 CURVES = "training.svg"
 

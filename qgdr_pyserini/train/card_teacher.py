@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from qgdr_pyserini.train.combination_settings import CombinationSettings
-from qgdr_pyserini.train.recipe_settings import Recipe
+from qgdr_pyserini.train.combination import CombinationSettings
+from qgdr_pyserini.train.recipe import Recipe
 from qgdr_pyserini.train.stages import Done
-from qgdr_pyserini.train.teacher_recipe import TeacherRecipe
+from qgdr_pyserini.train.teacher import TeacherRecipe
 
 _KINDS = {"query-generator": "query generator", "cross-encoder": "cross-encoder"}
-_LESSONS = {"translation": "translations", "generation": "queries to write", "ranking": "hard negatives"}
+_LESSONS = {"generation": "queries to write", "ranking": "hard negatives"}
 _PARTNERS = {"twins": "twins", "generated": "generated queries", "both": "twins and generated queries"}
 
 

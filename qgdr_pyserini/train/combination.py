@@ -1,19 +1,164 @@
-"""Several scores of the same candidates as one: their weighted sum, and how good a teacher it is."""
+"""A teacher that adds up: a weighted sum of scores, its weights fitted by conditional logit."""
 
 from __future__ import annotations
 
 import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
+from pydantic import Field, model_validator
+from scipy.optimize import minimize
+from scipy.special import logsumexp
 
 from qgdr_pyserini.collection.tevatron import CandidateList
 from qgdr_pyserini.errors import QgdrError
-from qgdr_pyserini.train.conditional_logit import Array, Mask, fit_weights, negative_log_likelihood
-from qgdr_pyserini.train.measuring import reranking_accuracy
-from qgdr_pyserini.train.steps import with_scores
+from qgdr_pyserini.settings import Settings
+from qgdr_pyserini.train.measure import reranking_accuracy
+from qgdr_pyserini.train.scores import with_scores
+
+OWN = ("student", "teacher")
+"""Scores that every iteration has."""
+
+LEXICAL = "bm25-lexicon"
+"""The score of dictionary BM25."""
+
+
+class CombinationSettings(Settings):
+    """Which scores are added up, and by which weights.
+
+    A query generator and a dual encoder err on different questions; their sum is a better teacher than
+    either, and the student is not drawn away from what it knows.
+
+    Parameters
+    ----------
+    scores
+        Names: ``student`` (that of the iteration before), ``teacher``, ``bm25-lexicon`` (BM25 of the question
+        translated word by word through the training set's lexicon, which needs Pyserini), and those of
+        ``others``.
+    others
+        Checkpoints that score as they are, by a name for each: anything that ``qgdr score --teacher`` takes.
+    weights
+        By name, of raw scores. Left out, they are fitted to the held-out queries that the teacher is checked
+        on (`qgdr_pyserini.train.combination`), which also sets the scale: the
+        ``teacher_temperature`` that goes with fitted weights is 1.
+    """
+
+    scores: list[str] = Field(default_factory=lambda: list(OWN), min_length=1)
+    others: dict[str, str] = Field(default_factory=dict)
+    weights: dict[str, float] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> Self:
+        known = [*OWN, LEXICAL, *self.others]
+        if taken := next((name for name in self.others if name in (*OWN, LEXICAL, "sum")), None):
+            raise ValueError(f"'others' calls a checkpoint {taken!r}, a name that is taken; choose another")
+        if idle := next((name for name in self.others if name not in self.scores), None):
+            raise ValueError(f"'others' has {idle!r}, which 'scores' leaves out; add it there")
+        if unknown := next((name for name in self.scores if name not in known), None):
+            raise ValueError(f"no score {unknown!r}; known: {', '.join(known)}; name others in 'others'")
+        if len(set(self.scores)) < len(self.scores):
+            raise ValueError("'scores' names one twice; name each once")
+        if self.weights and set(self.weights) != set(self.scores):
+            raise ValueError("'weights' needs one for each of 'scores', or none at all")
+        if self.weights and (min(self.weights.values()) < 0 or not any(self.weights.values())):
+            raise ValueError("'weights' must not be below 0, and not all 0")
+        return self
+
+
+Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+RIDGE = 1e-3
+"""Keeps weights finite where the positive is always first; for scores of like spread, worth 0.001 to 0.01."""
+
+
+def fit_weights(scores: Array, mask: Mask, ridge: float = RIDGE) -> Array:
+    r"""Choose the weights under which the positives are most likely.
+
+    .. math:: \min_{w \ge 0} \; -\frac1n \sum_q \log \mathrm{softmax}\Big( \sum_k w_k s_k(q, C) \Big)_0
+        + \frac{\rho}{2} \sum_k (w_k \sigma_k)^2
+
+    with σ_k the spread of score k among the candidates of a question, so that the ridge does not depend on
+    units. The objective is convex and is minimised by L-BFGS-B in the units of the spreads; the weights
+    returned are for raw scores. As they also set the scale of the sum, its softmax is calibrated: no
+    temperature is left to choose.
+
+    Parameters
+    ----------
+    scores
+        The positive's first, ``(questions, candidates, scores)``.
+    mask
+        False where a candidate is padding, ``(questions, candidates)``.
+    ridge
+        ρ.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(scores,)``, none below 0. A score that tells the candidates of no question apart gets 0.
+
+    Examples
+    --------
+    One candidate of two is better by 1, and right three times in four: the weight is log 3.
+
+    >>> scores = np.array([[[1.0], [0.0]]] * 3 + [[[0.0], [1.0]]])
+    >>> fit_weights(scores, np.ones((4, 2), dtype=bool), ridge=0.0).round(3)
+    array([1.099])
+    """
+    real = mask[:, :, None]
+    spread = _spread(scores, real)
+    apart = spread > 0
+    # What is added to all candidates of a question changes nothing, so the positive can stand at 0.
+    scaled = np.where(real, scores - scores[:, :1], 0.0) / np.where(apart, spread, 1.0)
+
+    def objective(weights: Array) -> tuple[float, Array]:
+        logits = np.where(mask, scaled @ weights, -np.inf)
+        total = logsumexp(logits, axis=1)
+        likely = np.exp(logits - total[:, None])
+        gradient = np.einsum("qc,qck->k", likely, scaled) / len(scaled)
+        return float(total.mean() + ridge / 2 * weights @ weights), gradient + ridge * weights
+
+    start, bounds = apart.astype(np.float64), [(0.0, None)] * len(spread)
+    found: Any = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds)
+    weights: Array = np.where(apart, found.x / np.where(apart, spread, 1.0), 0.0)
+    return weights
+
+
+def negative_log_likelihood(scores: Array, mask: Mask) -> Array:
+    """Tell how unlikely each question's positive is under the softmax of its scores, in nats.
+
+    Parameters
+    ----------
+    scores
+        The positive's first, ``(questions, candidates)``.
+    mask
+        False where a candidate is padding, ``(questions, candidates)``.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(questions,)``.
+
+    Examples
+    --------
+    >>> negative_log_likelihood(np.array([[1.0, 0.0, 5.0]]), np.array([[True, True, False]])).round(4)
+    array([0.3133])
+    """
+    unlikely: Array = logsumexp(np.where(mask, scores, -np.inf), axis=1) - scores[:, 0]
+    return unlikely
+
+
+def _spread(scores: Array, real: Mask) -> Array:
+    """Take the standard deviation of each score among the candidates of a question, over all questions."""
+    count = real.sum(axis=1, keepdims=True)
+    mean = np.where(real, scores, 0.0).sum(axis=1, keepdims=True) / count
+    squares = np.where(real, (scores - mean) ** 2, 0.0).sum(axis=(0, 1)) / real.sum()
+    spread: Array = np.sqrt(squares)
+    return spread
+
 
 Parts = Mapping[str, Sequence[CandidateList]]
 """The same queries with the same candidates, scored in several ways, by the name of the score."""
@@ -45,7 +190,7 @@ def combine(
 
 
 def fit(parts: Parts) -> dict[str, float]:
-    """Fit weights to labels; see `qgdr_pyserini.train.conditional_logit`.
+    """Fit weights to labels; see `qgdr_pyserini.train.combination`.
 
     Parameters
     ----------

@@ -11,8 +11,8 @@ from qgdr_pyserini.collection.searchable import Question, gather
 from qgdr_pyserini.collection.tevatron import CandidateList
 from qgdr_pyserini.collection.writer import write_collection
 from qgdr_pyserini.errors import QgdrError
-from qgdr_pyserini.train.recipe_settings import Recipe
-from qgdr_pyserini.train.training_data import read_training_data, take_per_language
+from qgdr_pyserini.train.data import read_training_data, take_per_language
+from qgdr_pyserini.train.recipe import Recipe
 
 _NAME = "heldout"
 

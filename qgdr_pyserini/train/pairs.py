@@ -1,16 +1,155 @@
-"""Sources of positive pairs: a text in some language, and the English text it should lie near."""
+"""Positive pairs: a text in some language, and the English text that it should lie near."""
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, Self, TypeVar
 
 import numpy as np
+from pydantic import Field, model_validator
 
 from qgdr_pyserini.collection.training_set import TrainingPassage, TrainingQuery, TrainingSet, Translation
-from qgdr_pyserini.train.code_switching import CodeSwitcher
-from qgdr_pyserini.train.pair_settings import PairSettings, SourceSettings
+from qgdr_pyserini.settings import Settings
+
+
+class SourceSettings(Settings):
+    """One source of positive pairs.
+
+    Parameters
+    ----------
+    weight
+        How often a batch comes from it, relative to the other sources; 0 leaves it out.
+    batch_size
+        Pairs in a batch, all negatives of each other.
+    """
+
+    weight: float = Field(ge=0)
+    batch_size: int = Field(ge=2)
+
+
+_NONE = SourceSettings(weight=0.0, batch_size=2)
+
+ANCHORLESS = ("queries", "code_switched_queries", "passages")
+"""Sources whose second texts are no translations of the first."""
+
+
+class SourcesSettings(Settings):
+    """All sources of positive pairs; see `qgdr_pyserini.train.pairs`.
+
+    Parameters
+    ----------
+    queries
+        Queries with their passages.
+    code_switched_queries
+        The English ones among them, put into other languages through lexicon and names.
+    questions, sentences, lexicon, names
+        Texts with their translations.
+    english_questions, code_switched_questions
+        The translations of the questions with themselves, and put into other languages.
+    passages
+        Passages with themselves: what the English side was before, it is to stay.
+    """
+
+    queries: SourceSettings = _NONE
+    code_switched_queries: SourceSettings = _NONE
+    questions: SourceSettings = _NONE
+    sentences: SourceSettings = _NONE
+    lexicon: SourceSettings = _NONE
+    names: SourceSettings = _NONE
+    english_questions: SourceSettings = _NONE
+    code_switched_questions: SourceSettings = _NONE
+    passages: SourceSettings = _NONE
+
+    @model_validator(mode="after")
+    def _something_to_draw(self) -> Self:
+        if not any(source["weight"] for source in self.model_dump().values()):
+            raise ValueError("no source has a weight above 0")
+        return self
+
+
+class PairSettings(Settings):
+    """Where batches of positive pairs come from.
+
+    Parameters
+    ----------
+    language_exponent
+        See `qgdr_pyserini.train.pairs.ByLanguage`.
+    lowest_switch_rate
+        Least share of words that code-switching translates.
+    sources
+        The sources.
+    """
+
+    language_exponent: float = Field(default=0.5, ge=0, le=1)
+    lowest_switch_rate: float = Field(default=0.5, ge=0, le=1)
+    sources: SourcesSettings
+
+
+_WORD = re.compile(r"\w+|[^\w\s]")
+_LONGEST_PHRASE = 3
+_WITHOUT_SPACES = frozenset({"zh", "ja", "th", "km"})
+# English inflections to take off when a form is not in the lexicon, with what to put instead.
+_ENDINGS = (("ies", "y"), ("es", ""), ("s", ""), ("ed", ""), ("ed", "e"), ("ing", ""), ("ing", "e"))
+
+
+class CodeSwitcher:
+    """Translates the words of English text that a lexicon knows and keeps the others.
+
+    Parameters
+    ----------
+    entries
+        Word or phrase in a language, and English. A name in Latin script counts as English.
+    lowest_rate
+        Each text has a share of its words translated that is drawn between this and 1.
+
+    Examples
+    --------
+    >>> lexicon = [Translation("de", "Haus", "house", ""), Translation("de", "alt", "old", "")]
+    >>> CodeSwitcher(lexicon, lowest_rate=1.0).switch("Two old houses?", np.random.default_rng(0))
+    'Two alt Haus ?'
+    """
+
+    def __init__(self, entries: Iterable[Translation], lowest_rate: float) -> None:
+        self._lexicons: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+        for row in entries:
+            english = row.english.lower().removeprefix("to ").removeprefix("the ")
+            self._lexicons[row.lang][english].append(row.text)
+        self._languages = sorted(self._lexicons)
+        self._lowest_rate = lowest_rate
+
+    def switch(self, text: str, rng: np.random.Generator) -> str:
+        """Translate ``text`` into a language drawn at random."""
+        language = self._languages[int(rng.integers(len(self._languages)))]
+        rate = rng.uniform(self._lowest_rate, 1.0)
+        words = _WORD.findall(text)
+        switched: list[str] = []
+        while words:
+            length, translations = self._longest_match(words, self._lexicons[language])
+            if translations and rng.random() < rate:
+                switched.append(translations[int(rng.integers(len(translations)))])
+            else:
+                switched.extend(words[:length])
+            del words[:length]
+        return ("" if language in _WITHOUT_SPACES else " ").join(switched)
+
+    def _longest_match(self, words: list[str], lexicon: dict[str, list[str]]) -> tuple[int, list[str]]:
+        for length in range(min(_LONGEST_PHRASE, len(words)), 0, -1):
+            phrase = " ".join(words[:length]).lower()
+            for form in _base_forms(phrase):
+                # .get: the lexicon must not grow by what it is asked for.
+                if found := lexicon.get(form):
+                    return length, found
+        return 1, []
+
+
+def _base_forms(phrase: str) -> Iterable[str]:
+    yield phrase
+    for ending, instead in _ENDINGS:
+        if phrase.endswith(ending) and len(phrase) > len(ending) + 2:
+            yield phrase.removesuffix(ending) + instead
+
 
 Row = TypeVar("Row")
 

@@ -14,21 +14,89 @@ from qgdr_pyserini.lock import only_writer
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.languages import language_name
 from qgdr_pyserini.model.precision import ON_DISK
+from qgdr_pyserini.train.aligned_queries import QueryWriter
 from qgdr_pyserini.train.card import Training, write_card
-from qgdr_pyserini.train.first_student import first_student
-from qgdr_pyserini.train.iteration import Iteration
-from qgdr_pyserini.train.lexical_score import LexicalScorer
-from qgdr_pyserini.train.low_rank import require_peft
-from qgdr_pyserini.train.measuring import CUTOFF, recall_by_language
-from qgdr_pyserini.train.mining_stage import Miner, Ranker
-from qgdr_pyserini.train.reading import Reading
-from qgdr_pyserini.train.recipe_settings import Recipe
-from qgdr_pyserini.train.stage_context import StageContext
+from qgdr_pyserini.train.context import Reading, StageContext
+from qgdr_pyserini.train.data import TrainingData, read_training_data
+from qgdr_pyserini.train.measure import CUTOFF, recall_by_language
+from qgdr_pyserini.train.mining import Miner, Ranker
+from qgdr_pyserini.train.recipe import Recipe
+from qgdr_pyserini.train.scoring import Combiner, Lexical, LexicalScorer, Scorer
 from qgdr_pyserini.train.stages import Done, Stages
-from qgdr_pyserini.train.student_stage import StudentTrainer
-from qgdr_pyserini.train.teacher_stages import TeacherAt, make_teacher
-from qgdr_pyserini.train.training import computing_in, processes
-from qgdr_pyserini.train.training_data import TrainingData, read_training_data
+from qgdr_pyserini.train.student import StudentTrainer, first_student
+from qgdr_pyserini.train.teacher import TeacherAt, make_teacher, require_peft
+from qgdr_pyserini.train.trainer import computing_in, processes
+
+
+class Iteration:
+    """The order of an iteration's stages, which are named ``NUMBER-…``.
+
+    Parameters
+    ----------
+    context
+        The run, and which iteration it is.
+    bm25_scorer
+        Scores by dictionary BM25, where ``combination`` asks for it.
+    """
+
+    def __init__(self, context: StageContext, bm25_scorer: LexicalScorer | None = None) -> None:
+        self._context, self._bm25_scorer = context, bm25_scorer
+
+    def run(
+        self, student: Done, teacher: TeacherAt | None, mined: Done | None, encoded: Done | None = None
+    ) -> Done:
+        """Go through the iteration that ``distillation`` describes.
+
+        Parameters
+        ----------
+        student
+            From the iteration before.
+        teacher
+            None where the recipe has none.
+        mined
+            What this student has mined for all queries already; None if it has to mine.
+        encoded
+            Its vectors of all passages, if they are there already.
+
+        Returns
+        -------
+        Done
+            The new student.
+        """
+        recipe, settings = self._context.recipe, self._context.recipe.distillation
+        assert settings is not None
+        miner, trainer = Miner(self._context), StudentTrainer(self._context, settings)
+        # With one candidate there is nothing to mine.
+        alone = settings.candidates == 1
+        if settings.anchor and encoded is None:
+            encoded = miner.encode(student)
+        rows = miner.take(mined) if mined else miner.mine(student, given=alone, encoded=encoded)
+        generated = None
+        if teacher is not None or recipe.combination is not None:
+            rows, generated = self._scored(student, teacher, rows, encoded)
+        return trainer.train("distil", student, rows, generated, encoded=encoded)
+
+    def _scored(
+        self, student: Done, teacher: TeacherAt | None, mined: Done, encoded: Done | None
+    ) -> tuple[Done, Done | None]:
+        """Score candidates, and queries to align with theirs where the recipe aligns."""
+        recipe = self._context.recipe
+        scorer = Scorer(self._context, teacher)
+        checked = scorer.check(student) if self._context.data.held_out else None
+        scored = scorer.score("score", mined) if teacher else mined
+        generated = QueryWriter(self._context, student, teacher).generate(mined) if recipe.aligns else None
+        if generated and teacher:
+            generated = scorer.score("score-generated", generated, scored)
+        if recipe.combination is None:
+            return scored, generated
+        combiner = Combiner(self._context, student, encoded, checked, self._lexical())
+        scored = combiner.combine("combine", scored)
+        return scored, combiner.combine("combine-generated", generated) if generated else None
+
+    def _lexical(self) -> Lexical | None:
+        data, reading = self._context.data, self._context.reading
+        return Lexical(self._bm25_scorer, data, reading) if self._context.recipe.adds_bm25 else None
+
 
 _ABSENT = "no such setting"
 
@@ -201,3 +269,32 @@ def _differing(before: object, now: object, name: str = "") -> str:
             if ours != theirs:
                 return _differing(theirs, ours, f"{name}.{key}".lstrip("."))
     return f"{name}: {before!r} there, {now!r} here"
+
+
+def train_teacher(recipe: Recipe, data_folder: Path, output: Path, options: RunOptions) -> Path:
+    """Run the stages of a recipe up to the one that completes its teacher.
+
+    `qgdr_pyserini.train.pipeline.train_encoder`, told to resume, goes on from there.
+
+    Parameters
+    ----------
+    recipe, data_folder, output, options
+        As for `train_encoder`.
+
+    Returns
+    -------
+    Path
+        The teacher's folder.
+
+    Raises
+    ------
+    QgdrError
+        As `train_encoder` does, and if the recipe trains no teacher.
+    """
+    settings = recipe.teacher
+    if settings is None or not (settings.generation or settings.ranking):
+        raise QgdrError(f"recipe {recipe.name}: trains no teacher; leave --teacher-only out")
+    with begin(recipe, data_folder, output, options) as (data, stages):
+        student = first_student(recipe, data, stages)
+        iterate(recipe.model_copy(update={"distillation": None}), data, student, stages, options)
+    return stages.done[-1].model

@@ -1,4 +1,4 @@
-"""Stages of a training run: each in a folder of its own, done once, gone on with when stopped."""
+"""Stages of a run: each in a folder of its own, done once, gone on with when stopped."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from qgdr_pyserini.collection.tevatron import CandidateList, read_candidates, write_candidates
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.files import atomic_directory, atomic_text, read_json
 from qgdr_pyserini.settings import Settings
-from qgdr_pyserini.train.training import processes
+from qgdr_pyserini.train.trainer import processes
 
 DONE, BEGUN = "stage.json", "begun.json"
 
@@ -162,3 +163,91 @@ def _link(source: str, target: str) -> None:
         os.link(source, target)
     except OSError:
         shutil.copy2(source, target)
+
+
+MINED = "mined.jsonl.gz"
+"""File of a stage that writes all queries at once; others write parts."""
+
+CHECKED = "{}.jsonl.gz"
+"""File of held-out queries in the stage that checks the teacher, by the name of the score."""
+
+
+def read_rows(stage: Done) -> list[CandidateList]:
+    """Read the queries that a stage has written."""
+    file = stage.folder / MINED
+    return list(read_candidates(file)) if file.exists() else list(read_parts(stage.folder))
+
+
+def write_rows(folder: Path, rows: Sequence[CandidateList], name: str = MINED) -> int:
+    """Write all queries of a stage at once, by one process; return how many."""
+    state = processes()
+    if state.is_main_process:
+        write_candidates(folder / name, rows)
+    state.wait_for_everyone()
+    return len(rows)
+
+
+def digest_rows(rows: Iterable[CandidateList]) -> str:
+    """Digest which queries there are, and which of them have a known passage."""
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(f"{row.query_id}\t{len(row.positives)}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+_PATTERN = "part-{:05d}.jsonl.gz"
+_COUNTS = "counts.json"
+
+
+def write_parts(
+    folder: Path,
+    rows: Sequence[CandidateList],
+    work: Callable[[int, Sequence[CandidateList]], Iterable[CandidateList]],
+    size: int = 512,
+) -> int:
+    """Work on rows, a part at a time; parts that are there already are not made again.
+
+    Parameters
+    ----------
+    folder
+        Where the parts are kept.
+    rows
+        What to work on, the same in every process; process r of n does part r, r + n, …
+    work
+        Given a part's number and rows, returns rows; must depend on these alone.
+    size
+        Rows a part.
+
+    Returns
+    -------
+    int
+        Number of rows written, over all processes.
+    """
+    state = processes()
+    parts = range(-(-len(rows) // size))
+    for number in parts[state.process_index :: state.num_processes]:
+        file = folder / _PATTERN.format(number)
+        if not file.exists():
+            found = list(work(number, rows[number * size : (number + 1) * size]))
+            with atomic_text(folder / f"{file.name}.{_COUNTS}") as counts:
+                json.dump(len(found), counts)
+            if found:
+                write_candidates(file, found)
+            else:
+                file.touch()
+    state.wait_for_everyone()
+    return sum(json.loads(file.read_text()) for file in folder.glob(f"*.{_COUNTS}"))
+
+
+def read_parts(folder: Path) -> Iterator[CandidateList]:
+    """Stream the rows of all parts, in order."""
+    for file in sorted(folder.glob("part-*.jsonl.gz")):
+        if file.stat().st_size:
+            yield from read_candidates(file)
+
+
+def save_model(model: Any, folder: Path) -> None:
+    """Save ``folder/model``, whole or not at all, by one process."""
+    if processes().is_main_process:
+        with atomic_directory(folder / "model", overwrite=True) as work:
+            model.save_pretrained(work)

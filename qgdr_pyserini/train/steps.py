@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import os
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
-from qgdr_pyserini.collection.corpus import Passage, read_corpus
-from qgdr_pyserini.collection.tevatron import Candidate, CandidateList, read_candidates, write_candidates
+from qgdr_pyserini.collection.corpus import read_corpus
+from qgdr_pyserini.collection.tevatron import CandidateList, read_candidates, write_candidates
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.languages import language_name
 from qgdr_pyserini.model.query_generator import QueryGenerator
-from qgdr_pyserini.model.teacher import Pair, Query, Teacher
-from qgdr_pyserini.train.generation_filters import Search, keep_good
-from qgdr_pyserini.train.generation_settings import GenerationSettings
-from qgdr_pyserini.train.known_scores import NOTHING_KNOWN, KnownScores
+from qgdr_pyserini.model.teacher import Query, Teacher
+from qgdr_pyserini.train.combination import combine, fit, quality
+from qgdr_pyserini.train.generation import GenerationSettings, Search, generate_rows, keep_good
 from qgdr_pyserini.train.mining import search_with
 from qgdr_pyserini.train.negatives import NegativeSettings, mine_negatives, read_ranking
+from qgdr_pyserini.train.scores import NOTHING_KNOWN, KnownScores, score_rows
 from qgdr_pyserini.train.twins import Twins, read_translations, reading_english
 
 AnyPath = str | os.PathLike[str]
@@ -71,62 +70,6 @@ def score_file(
     return write_candidates(target, rows)
 
 
-def as_it_is(row: CandidateList) -> Query:
-    """Ask a row's own question; a row that does not name its language is in English."""
-    return Query(row.query, row.lang or "en")
-
-
-def score_rows(
-    rows: Sequence[CandidateList],
-    teacher: Teacher,
-    ask: Callable[[CandidateList], Query] = as_it_is,
-    known: KnownScores = NOTHING_KNOWN,
-) -> list[CandidateList]:
-    """Score queries together, each distinct passage and each distinct pair being one for the teacher.
-
-    Parameters
-    ----------
-    rows
-        Queries with candidates.
-    teacher
-        What scores.
-    ask
-        What the teacher reads as a row's question.
-    known
-        Scores by query id and docid that are taken as they are.
-    """
-    places: dict[Passage, int] = {}
-    queries: dict[Query, int] = {}
-    pairs: dict[Pair, int] = {}
-
-    def place(row: CandidateList, item: Candidate) -> int | None:
-        """Tell which pair it is; None where the score is known."""
-        if (row.query_id, item.passage.docid) in known:
-            return None
-        query = queries.setdefault(ask(row), len(queries))
-        return pairs.setdefault(Pair(query, places.setdefault(item.passage, len(places))), len(pairs))
-
-    asked = [[place(row, item) for item in row.candidates] for row in rows]
-    scores = teacher.score_pairs(list(queries), list(places), list(pairs)).tolist() if pairs else []
-    return [
-        with_scores(
-            row,
-            [
-                known[row.query_id, item.passage.docid] if i is None else scores[i]
-                for item, i in zip(row.candidates, own, strict=True)
-            ],
-        )
-        for row, own in zip(rows, asked, strict=True)
-    ]
-
-
-def with_scores(row: CandidateList, scores: Sequence[float]) -> CandidateList:
-    """Give the candidates of a query their scores, the positives first."""
-    items = [Candidate(item.passage, score) for item, score in zip(row.candidates, scores, strict=True)]
-    count = len(row.positives)
-    return dataclasses.replace(row, positives=tuple(items[:count]), negatives=tuple(items[count:]))
-
-
 def generate_file(
     source: AnyPath,
     target: AnyPath,
@@ -161,7 +104,7 @@ def generate_file(
     -------
     dict of int
         The number of ``queries`` in ``target``; where the settings filter, also those of
-        `qgdr_pyserini.train.generation_filters.keep_good`.
+        `qgdr_pyserini.train.generation.keep_good`.
     """
     for language in settings.languages:
         language_name(language)  # a wrong code is told before hours of work
@@ -228,36 +171,34 @@ def _in_blocks(
         advance(len(block))
 
 
-def generate_rows(
-    rows: Sequence[CandidateList],
-    generator: QueryGenerator,
-    settings: GenerationSettings,
-    seed: int,
-) -> list[CandidateList]:
-    """Write questions for the first positive of every query; see `generate_file`."""
-    wanted = {row.query_id: settings.languages_of(row.query_id, row.lang, seed) for row in rows}
-    made: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for language in settings.languages:
-        asked = [row for row in rows if row.positives and language in wanted[row.query_id]]
-        passages = [row.positives[0].passage for row in asked]
-        for query in generator.generate(passages, [language], settings.n, seed=seed, top_k=settings.top_k):
-            made[asked[query.passage].query_id, language].append(query.text)
-    return [
-        aligned_row(row, language, str(number), text)
-        for row in rows
-        for language in settings.languages
-        for number, text in enumerate(made[row.query_id, language])
-    ]
+def fit_files(held_out: Mapping[str, AnyPath]) -> tuple[dict[str, float], dict[str, Any]]:
+    """Fit weights to held-out queries.
+
+    Parameters
+    ----------
+    held_out
+        Tevatron JSON Lines by the name of the score: the same queries, scored in several ways.
+
+    Returns
+    -------
+    tuple
+        Weights by name, and their `qgdr_pyserini.train.combination.quality`.
+    """
+    parts = {name: list(read_candidates(file)) for name, file in held_out.items()}
+    weights = fit(parts)
+    return weights, quality(parts, weights)
 
 
-def aligned_row(row: CandidateList, language: str, name: str, text: str) -> CandidateList:
-    """Give a query that is aligned with ``row`` its candidates, without scores, and the id with the name."""
-    return CandidateList(
-        query_id=f"{row.query_id}.{language}.{name}",
-        query=text,
-        positives=tuple(Candidate(item.passage) for item in row.positives),
-        negatives=tuple(Candidate(item.passage) for item in row.negatives),
-        lang=language,
-        answers=row.answers,
-        aligned_with=row.query_id,
-    )
+def combine_files(sources: Mapping[str, AnyPath], target: AnyPath, weights: Mapping[str, float]) -> int:
+    """Write queries with the weighted sum of their scores; return how many.
+
+    Parameters
+    ----------
+    sources
+        Tevatron JSON Lines by the name of the score: the same queries, scored in several ways.
+    target
+        Tevatron JSON Lines to write.
+    weights
+        By name.
+    """
+    return write_candidates(target, combine({n: read_candidates(f) for n, f in sources.items()}, weights))

@@ -11,8 +11,8 @@ from qgdr_pyserini.collection.tevatron import CandidateList
 from qgdr_pyserini.errors import InputError
 from qgdr_pyserini.files import read_lines
 from qgdr_pyserini.model.teacher import Query
-from qgdr_pyserini.train.shares import question_name
-from qgdr_pyserini.train.training_data import TrainingData
+from qgdr_pyserini.train.data import TrainingData
+from qgdr_pyserini.train.selection import question_name
 
 ENGLISH = "en"
 

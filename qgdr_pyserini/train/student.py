@@ -1,4 +1,4 @@
-"""The stages that make a student: ``0-warmup`` and ``N-distil``, and ``N-interpolate`` after either."""
+"""The student: where it starts, the stages that train it, and the way back between its weights."""
 
 from __future__ import annotations
 
@@ -7,23 +7,137 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from qgdr_pyserini.collection.tevatron import CandidateList
+from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.model.config import EncoderConfig
 from qgdr_pyserini.model.dual_encoder import DualEncoder
+from qgdr_pyserini.model.loading import ModelSource
+from qgdr_pyserini.model.pruning import prune
+from qgdr_pyserini.model.registry import find_own_encoder
 from qgdr_pyserini.train.anchor import Anchor
-from qgdr_pyserini.train.code_switching import CodeSwitcher
-from qgdr_pyserini.train.distillation_data import Replay, Switch
-from qgdr_pyserini.train.distillation_settings import DistillationSettings
-from qgdr_pyserini.train.distillation_stage import distil
-from qgdr_pyserini.train.interpolation import interpolate
-from qgdr_pyserini.train.measuring import CUTOFF, recall_by_language
-from qgdr_pyserini.train.mining_stage import known_vectors
+from qgdr_pyserini.train.context import StageContext
+from qgdr_pyserini.train.data import TrainingData
+from qgdr_pyserini.train.distillation import DistillationSettings, distil
+from qgdr_pyserini.train.distillation_batches import Replay, Switch
+from qgdr_pyserini.train.measure import CUTOFF, recall_by_language
+from qgdr_pyserini.train.mining import known_vectors
 from qgdr_pyserini.train.negatives import drop_likely_positives
-from qgdr_pyserini.train.pairs import pair_sources
-from qgdr_pyserini.train.stage_context import StageContext
-from qgdr_pyserini.train.stage_rows import read_rows
-from qgdr_pyserini.train.stages import Done
-from qgdr_pyserini.train.teacher_stages import save_model
-from qgdr_pyserini.train.training import computing_in, processes
+from qgdr_pyserini.train.pairs import CodeSwitcher, pair_sources
+from qgdr_pyserini.train.recipe import Recipe, recipe_names
+from qgdr_pyserini.train.stages import Done, Stages, read_rows, save_model
+from qgdr_pyserini.train.trainer import computing_in, processes
+
+# Names of the rates in configurations of transformers: BERT and its kin, DistilBERT, T5.
+_DROPOUTS = (
+    "hidden_dropout_prob",
+    "attention_probs_dropout_prob",
+    "dropout",
+    "attention_dropout",
+    "dropout_rate",
+)
+
+
+def first_student(recipe: Recipe, data: TrainingData, stages: Stages) -> Done:
+    """Start from a checkpoint: prune its vocabulary, set its dropout and its prefixes.
+
+    Parameters
+    ----------
+    recipe, data, stages
+        Of the run.
+
+    Raises
+    ------
+    QgdrError
+        If the checkpoint cannot be loaded, or is the name of a recipe that nobody has trained here.
+    """
+    student = recipe.student
+    try:
+        known: Path | None = find_own_encoder(student.checkpoint)
+    except QgdrError:
+        if student.checkpoint in recipe_names():
+            raise QgdrError(_untrained(student.checkpoint)) from None
+        known = None  # any other transformer
+
+    def start(folder: Path) -> dict[str, Any]:
+        if known is not None:
+            encoder = DualEncoder.from_pretrained(known)
+        else:
+            source = ModelSource(checkpoint=student.checkpoint)
+            encoder = DualEncoder.from_source(source, _config(recipe), seed=recipe.seed)
+        if student.prune is not None:
+            encoder = prune(encoder, data.texts(), student.prune)
+        if student.dropout is not None:
+            _set_dropout(encoder, student.dropout)
+        save_model(encoder, folder)
+        return {"checkpoint": student.checkpoint, "subwords": len(encoder.tokenizer)}
+
+    digest = DualEncoder.from_pretrained(known).fingerprint if known is not None else ""
+    builds_on = [digest, *([data.digest] if student.prune else [])]
+    return stages.run("student", student, builds_on, start)
+
+
+def _set_dropout(encoder: DualEncoder, rate: float) -> None:
+    """Write a rate into the model's configuration, under whatever names its family has for it."""
+    config = encoder.model.config
+    for name in config.to_dict():
+        if name in _DROPOUTS:
+            setattr(config, name, rate)
+
+
+def _untrained(name: str) -> str:
+    return (
+        f"encoder {name!r} has a recipe here and no weights; train it with 'qgdr train {name}' "
+        "and pass --set student.checkpoint=DIR with its folder"
+    )
+
+
+def _config(recipe: Recipe) -> EncoderConfig:
+    student = recipe.student
+    return EncoderConfig(
+        pooling=student.pooling,
+        normalize=student.normalize,
+        query_prefix=student.query_prefix,
+        passage_prefix=student.passage_prefix,
+        query_max_length=student.query_max_length,
+        passage_max_length=student.passage_max_length,
+    )
+
+
+@torch.no_grad()
+def interpolate(before: DualEncoder, after: DualEncoder, share: float) -> None:
+    r"""Take the weights between two students of one architecture, in place of those of ``after``.
+
+    .. math:: (1 - \alpha) \cdot \theta_\mathrm{before} + \alpha \cdot \theta_\mathrm{after}
+
+    What was fine-tuned on little data forgets some of what it knew of everything else; on the straight line
+    between the two, much of what is new is there already, and most of what was known still (WiSE-FT:
+    Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
+
+    Parameters
+    ----------
+    before
+        Left as it is.
+    after
+        Trained from it; changed in place.
+    share
+        α, of ``after``.
+
+    Examples
+    --------
+    >>> from qgdr_pyserini.model.registry import find_encoder
+    >>> before, after = (DualEncoder.from_pretrained(find_encoder("qgdr")) for _ in range(2))
+    >>> old, new = (encoder.model.get_input_embeddings().weight for encoder in (before, after))
+    >>> _ = new.data.add_(4.0)
+    >>> interpolate(before, after, 0.75)
+    >>> bool(torch.allclose(new - old, torch.tensor(3.0), atol=1e-5))
+    True
+    """
+    old = before.state_dict()
+    for name, weight in after.state_dict().items():
+        if weight.is_floating_point():
+            weight.lerp_(old[name].to(weight), 1.0 - share)
 
 
 class StudentTrainer:

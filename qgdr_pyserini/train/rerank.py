@@ -13,7 +13,7 @@ from qgdr_pyserini.collection.topics import read_topics, topics_language
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.model.teacher import Query, Teacher
 from qgdr_pyserini.train.negatives import read_ranking
-from qgdr_pyserini.train.steps import score_rows
+from qgdr_pyserini.train.scores import score_rows
 
 AnyPath = str | os.PathLike[str]
 

@@ -1,4 +1,4 @@
-"""What a run learns from and is measured on, whatever format it comes in."""
+"""What a recipe takes of a training folder: settings, selection by article, queries and passages."""
 
 from __future__ import annotations
 
@@ -9,16 +9,118 @@ import itertools
 from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
 
 from qgdr_pyserini.collection.corpus import Passage, read_corpus
 from qgdr_pyserini.collection.hub import find_data_file
 from qgdr_pyserini.collection.tevatron import Candidate, CandidateList, read_candidates
 from qgdr_pyserini.collection.training_set import TrainingQuery, TrainingSet, read_training_set
 from qgdr_pyserini.errors import QgdrError
-from qgdr_pyserini.train.data_settings import DataSettings
-from qgdr_pyserini.train.holdout import article_is_held_out, split_by_article
-from qgdr_pyserini.train.shares import first_of_each_language, place_by_digest, question_name, take_share
-from qgdr_pyserini.train.unlabelled import unlabelled_rows
+from qgdr_pyserini.settings import Settings
+from qgdr_pyserini.train.selection import (
+    first_of_each_language,
+    place_by_digest,
+    question_name,
+    take_share,
+    unlabelled_rows,
+)
+
+
+class DataSettings(Settings):
+    """What is learned from.
+
+    Parameters
+    ----------
+    format
+        ``training-set``: a folder of passages, queries and translations. ``tevatron``: queries with
+        positive and negative passages as Tevatron's JSON Lines, and a corpus.
+    queries, corpus
+        For ``tevatron``: files, taken from the data folder if they are there by that name, otherwise
+        from the hub where they begin with ``hf://datasets/``.
+    language
+        For ``tevatron``: ISO code of queries whose row has no ``lang``.
+    unanswerable
+        For ``training-set``: whether queries are learned from whose passage does not answer them (those that
+        are held out are measured on in any case).
+    labels
+        Share of each language's queries whose passages are known, parallel ones together: to see
+        what a teacher is worth where labels are few. The others are distilled without (``kd``).
+    without
+        ISO codes of languages whose queries are left out.
+    limit_per_language
+        Queries taken of each language, the first by a digest of their ids; 0 takes all.
+    distilled_per_language
+        As many of them are mined for, scored and distilled in the iterations, and their twins in English;
+        0 takes all. Warm-up and teacher learn from the others, too.
+    distilled_articles
+        Of queries with a passage, only those about so many articles are distilled, the ones that most are
+        about; 0 takes all. Their passages are each other's candidates, so a teacher reads few passages.
+    unlabelled_per_language
+        For ``training-set``: so many translated questions without a passage, in English and in each other
+        language, are distilled too. Their candidates are what the student retrieves with the English.
+    pool
+        Held-out queries are searched in their own passages and so many others, the first by a digest
+        of their ids; 0 takes all. Without a GPU, encoding them all takes minutes each time.
+    """
+
+    format: Literal["training-set", "tevatron"] = "training-set"
+    queries: str = ""
+    corpus: str = ""
+    language: str = "en"
+    unanswerable: bool = True
+    labels: float = Field(default=1.0, gt=0, le=1)
+    without: list[str] = Field(default_factory=list)
+    limit_per_language: int = Field(default=0, ge=0)
+    distilled_per_language: int = Field(default=0, ge=0)
+    distilled_articles: int = Field(default=0, ge=0)
+    unlabelled_per_language: int = Field(default=0, ge=0)
+    pool: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _files_are_named(self) -> Self:
+        if self.format == "tevatron" and not (self.queries and self.corpus):
+            raise ValueError("format 'tevatron' needs 'queries' and 'corpus'")
+        return self
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Split:
+    """A training set without the held-out articles, and the queries about these."""
+
+    training: TrainingSet
+    held_out: list[TrainingQuery]
+
+
+def split_by_article(data: TrainingSet, share: float) -> Split:
+    """Hold out a share of the articles, chosen by a digest of their titles.
+
+    Parameters
+    ----------
+    data
+        The whole training set.
+    share
+        Between 0 (nothing held out) and 1.
+    """
+    held = {docid for docid, row in data.passages.items() if article_is_held_out(row.title, share)}
+    training = dataclasses.replace(
+        data,
+        passages={docid: row for docid, row in data.passages.items() if docid not in held},
+        queries=[row for row in data.queries if row.docid not in held],
+    )
+    return Split(training, [row for row in data.queries if row.docid in held])
+
+
+def article_is_held_out(title: str, share: float) -> bool:
+    """Tell whether an article is among the share that is held out."""
+    return _position(title) < share
+
+
+def _position(title: str) -> float:
+    """Map a title to a number in [0, 1) that is the same on every machine."""
+    return int.from_bytes(hashlib.sha256(title.encode()).digest()[:8]) / 2**64
+
 
 Corpus = Callable[[], Iterator[Passage]]
 """Starts the passages from the beginning; they need not fit into memory."""

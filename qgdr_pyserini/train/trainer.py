@@ -1,4 +1,4 @@
-"""What all training loops share: settings, the Trainer's arguments, and errors that say what to change."""
+"""What all training loops share: settings, the Trainer's arguments, processes, and errors."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from accelerate import PartialState
 from pydantic import Field
+from torch import distributed
+from torch.distributed.nn.functional import all_gather
 from transformers import PreTrainedModel, Trainer, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, TrainerCallback
 from transformers.trainer_utils import get_last_checkpoint
@@ -256,3 +258,35 @@ def _place(trainer: Trainer, stage: str) -> str:
 
 def _kept(folder: Path) -> str:
     return f"the checkpoints in {folder} are kept"
+
+
+def gather(rows: torch.Tensor) -> torch.Tensor:
+    """Join the rows that all processes hold, with gradients.
+
+    A loss of the joined rows is the same number in every process. Its gradient arrives at the
+    rows of a process from all of them, so it is as many times too large as there are processes;
+    data-parallel training averages gradients over processes, which makes it exact.
+
+    Parameters
+    ----------
+    rows
+        ``(rows, …)``, of the same shape in every process.
+
+    Returns
+    -------
+    torch.Tensor
+        ``(processes · rows, …)``, in the order of the processes' ranks; ``rows`` itself where
+        there is one process.
+
+    Examples
+    --------
+    >>> gather(torch.tensor([1.0, 2.0]))
+    tensor([1., 2.])
+    """
+    if not distributed.is_initialized() or distributed.get_world_size() == 1:
+        return rows
+    if rows.requires_grad:
+        return torch.cat(all_gather(rows))  # type: ignore[no-untyped-call]
+    parts = [torch.empty_like(rows) for _ in range(distributed.get_world_size())]
+    distributed.all_gather(parts, rows.contiguous())
+    return torch.cat(parts)

@@ -13,14 +13,12 @@ import torch
 
 from qgdr_pyserini.collection.tevatron import Candidate, CandidateList
 from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.losses.alignment import AgreementSettings, agreement
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.train.anchor import Anchor, draw_places
 from qgdr_pyserini.train.chunks import Chunks, in_chunks
-from qgdr_pyserini.train.language_sampler import LanguageSampler, SamplerSettings
-from qgdr_pyserini.train.losses.agreement import AgreementSettings, agreement
-from qgdr_pyserini.train.order import BlockedOrder, ShuffledOrder
-from qgdr_pyserini.train.pair_settings import SourceSettings
-from qgdr_pyserini.train.pairs import Pair, PairSource, draw_batch
+from qgdr_pyserini.train.pairs import Pair, PairSource, SourceSettings, draw_batch
+from qgdr_pyserini.train.sampling import BlockedOrder, LanguageSampler, SamplerSettings, ShuffledOrder
 
 # Of a batch of pairs that is mixed, each of one source.
 _PARTS = 8
@@ -303,7 +301,7 @@ class Collator:
         self._hold = hold
 
     def __call__(self, examples: Sequence[Example]) -> dict[str, Any]:
-        """Return what `qgdr_pyserini.train.distillation_stage.Distiller` takes."""
+        """Return what `qgdr_pyserini.train.distillation.Distiller` takes."""
         shape = (len(examples), self._candidates)
         mask, teacher = torch.zeros(shape, dtype=torch.bool), torch.zeros(shape)
         keys = torch.full(shape, -1)

@@ -1,19 +1,22 @@
-"""What a recipe's teacher reads of a question: the question, or its English twin."""
+"""What the stages of one iteration have in common: run, number, and what is read of a question."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from qgdr_pyserini.collection.tevatron import CandidateList
+from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.teacher import Query
-from qgdr_pyserini.train.known_scores import KnownScores
-from qgdr_pyserini.train.steps import as_it_is
-from qgdr_pyserini.train.teacher_recipe import TeacherRecipe
-from qgdr_pyserini.train.training_data import TrainingData, digest_files
+from qgdr_pyserini.train.data import TrainingData, digest_files
+from qgdr_pyserini.train.recipe import Recipe
+from qgdr_pyserini.train.scores import KnownScores, as_it_is
+from qgdr_pyserini.train.stages import Done, Stages
+from qgdr_pyserini.train.teacher import TeacherRecipe
+from qgdr_pyserini.train.trainer import processes
 from qgdr_pyserini.train.twins import Twins, find_twins, reading_english
 
 
@@ -86,3 +89,43 @@ class Reading:
     def counts(self, rows: Sequence[CandidateList]) -> dict[str, dict[str, int]]:
         """Count the questions that are read in English, by language, for a stage's record."""
         return {"read_in_english": self.twins.in_english(rows)} if self.english else {}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class StageContext:
+    """The run that stages belong to, and the number of their iteration.
+
+    Parameters
+    ----------
+    number
+        Of the iteration; 0 comes before there is a teacher.
+    recipe, data, stages
+        Of the run.
+    reading
+        What all that searches or scores reads of a question.
+    """
+
+    number: int
+    recipe: Recipe
+    data: TrainingData
+    stages: Stages
+    reading: Reading
+
+    def named(self, name: str) -> str:
+        """Tell what a stage is called in full, ``NUMBER-NAME``."""
+        return f"{self.number}-{name}"
+
+    def run(
+        self,
+        name: str,
+        values: dict[str, Any],
+        after: Sequence[Done | str],
+        work: Callable[[Path], dict[str, Any]],
+    ) -> Done:
+        """Run a stage of this iteration unless it is complete; see `Stages.run`."""
+        return self.stages.run(self.named(name), values, after, work)
+
+
+def load_student(student: Done) -> DualEncoder:
+    """Load the student that a stage has made onto this process's device."""
+    return DualEncoder.from_pretrained(student.model, str(processes().device))

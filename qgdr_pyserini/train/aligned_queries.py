@@ -1,24 +1,60 @@
-"""The stage that makes queries to align, ``N-generate``: the teacher writes them, or they are twins."""
+"""Queries that others are aligned with: their twins, or what the teacher writes."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from qgdr_pyserini.collection.tevatron import CandidateList
 from qgdr_pyserini.model.query_generator import QueryGenerator
-from qgdr_pyserini.train.generation_filters import NOTHING, Kept, keep_good
-from qgdr_pyserini.train.mining import retrieve
-from qgdr_pyserini.train.mining_stage import Found
-from qgdr_pyserini.train.parts import read_parts, write_parts
-from qgdr_pyserini.train.stage_context import StageContext, load_student
-from qgdr_pyserini.train.stage_rows import read_rows
-from qgdr_pyserini.train.stages import Done
-from qgdr_pyserini.train.steps import generate_rows
-from qgdr_pyserini.train.teacher_stages import TeacherAt, load_for_scoring, scoring_values
-from qgdr_pyserini.train.twin_rows import twin_rows
+from qgdr_pyserini.train.context import StageContext, load_student
+from qgdr_pyserini.train.generation import (
+    NOTHING,
+    GenerationSettings,
+    Kept,
+    aligned_row,
+    generate_rows,
+    keep_good,
+)
+from qgdr_pyserini.train.mining import Found, retrieve
+from qgdr_pyserini.train.stages import Done, read_parts, read_rows, write_parts
+from qgdr_pyserini.train.teacher import TeacherAt, load_for_scoring, scoring_values
+from qgdr_pyserini.train.twins import Twins
+
+_TWIN = "twin"
+
+
+def twin_rows(
+    rows: Iterable[CandidateList], twins: Twins, settings: GenerationSettings, seed: int
+) -> list[CandidateList]:
+    """Give queries' twins as `qgdr_pyserini.train.steps.generate_rows` gives what a generator writes.
+
+    Parameters
+    ----------
+    rows
+        Queries with candidates; without a passage of their own, too.
+    twins
+        Where they are looked up.
+    settings
+        Languages, and how many of those that there are; no languages stand for all.
+    seed
+        Of the drawing.
+
+    Returns
+    -------
+    list of CandidateList
+        Named ``ID.LANG.twin``, with ``aligned_with``, without scores.
+    """
+    found = []
+    for row in rows:
+        known = twins.all_of(row)
+        wanted = [language for language in settings.languages or known if language in known]
+        there = settings.model_copy(update={"languages": wanted})
+        for language in there.languages_of(row.query_id, row.lang, seed):
+            found.append(aligned_row(row, language, _TWIN, known[language]))
+    return found
 
 
 class QueryWriter:

@@ -1,0 +1,3 @@
+"""Loss functions of the method, one a file."""
+
+from __future__ import annotations

@@ -21,9 +21,9 @@ import torch
 from encode import add_passages, make_model, operations, read_texts
 from torch.profiler import ProfilerActivity, profile
 
-from qgdr_pyserini.encode.computing import WindowEncoder, automatic_batch_tokens
-from qgdr_pyserini.encode.precision import matrix_rate, set_precision
 from qgdr_pyserini.model.dual_encoder import DualEncoder
+from qgdr_pyserini.model.inference.batching import WindowEncoder, automatic_batch_tokens
+from qgdr_pyserini.model.inference.precision import matrix_rate, set_precision
 
 CPU = torch.device("cpu")
 PARTS = {

@@ -9,15 +9,15 @@ import torch
 from transformers import BertConfig, BertModel
 
 from qgdr_pyserini.collection.corpus import write_corpus
-from qgdr_pyserini.encode import packing
-from qgdr_pyserini.encode.ahead import ahead
-from qgdr_pyserini.encode.computing import WindowEncoder
-from qgdr_pyserini.encode.corpus_encoder import encode_corpus
+from qgdr_pyserini.encode.encode_corpus import encode_corpus
 from qgdr_pyserini.encode.options import EncodingOptions
-from qgdr_pyserini.encode.packing import pack
-from qgdr_pyserini.encode.precision import choose_precision, lay_out, set_precision
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.dual_encoder import DualEncoder
+from qgdr_pyserini.model.inference import packing
+from qgdr_pyserini.model.inference.batching import WindowEncoder
+from qgdr_pyserini.model.inference.packing import pack
+from qgdr_pyserini.model.inference.precision import choose_precision, lay_out, set_precision
+from qgdr_pyserini.model.inference.prefetch import ahead
 from tests.test_encode_corpus import passage
 
 TEXTS = [passage(number).text for number in range(40)]

@@ -8,8 +8,8 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 
 from qgdr_pyserini.collection.corpus import Passage, corpus_files, on_hub
+from qgdr_pyserini.encode.journal import Segment
 from qgdr_pyserini.encode.options import EncodingOptions
-from qgdr_pyserini.encode.unfinished import Segment
 from qgdr_pyserini.encode.windows import windows
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.dual_encoder import DualEncoder

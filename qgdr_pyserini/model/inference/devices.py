@@ -10,14 +10,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import torch
 
-from qgdr_pyserini.encode.computing import WindowEncoder
-from qgdr_pyserini.encode.progress import Advance
 from qgdr_pyserini.encode.reading import TokenWindow
 from qgdr_pyserini.encode.vectors import Vectors
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.encoder_options import NOTHING, EncoderOptions
+from qgdr_pyserini.model.inference.batching import WindowEncoder
 from qgdr_pyserini.model.towers import Tower
+from qgdr_pyserini.progress import Advance
 
 Computed = tuple[TokenWindow, Vectors, int]
 """A window, its vectors, and how many tokens its device computes at a time by now."""

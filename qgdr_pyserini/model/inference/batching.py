@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from qgdr_pyserini.encode.progress import Advance
 from qgdr_pyserini.encode.vectors import Vectors
 from qgdr_pyserini.encode.windows import batches
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.dual_encoder import DualEncoder
+from qgdr_pyserini.progress import Advance
 
 # On a CPU, a batch's activations should stay in the cores' caches; a GPU wants to be filled.
 _CPU_TOKENS_PER_THREAD = 512

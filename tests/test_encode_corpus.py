@@ -18,9 +18,9 @@ from qgdr_pyserini.collection.corpus import Passage, read_corpus, write_corpus
 from qgdr_pyserini.collection.passage_store import PassageStore
 from qgdr_pyserini.encode.encode_corpus import encode_corpus
 from qgdr_pyserini.encode.options import EncodingOptions
-from qgdr_pyserini.encode.windows import batches, windows
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.model.dual_encoder import DualEncoder
+from qgdr_pyserini.model.inference.batching import batches, windows
 from qgdr_pyserini.progress import progress
 
 WORDS = ["the", "danube", "rises", "in", "black", "forest", "river", "passes", "vienna", "donau", "north"]

@@ -69,11 +69,11 @@ def interrupted(corpus, index, encoder, monkeypatch, windows=4):
             raise KeyboardInterrupt
         return original(self, tokens, advance)
 
-    from qgdr_pyserini.model.inference.batching import WindowEncoder
+    from qgdr_pyserini.model.inference.batching import BatchEncoder
 
-    counter, original = [], WindowEncoder.encode
+    counter, original = [], BatchEncoder.encode
     with monkeypatch.context() as patch:
-        patch.setattr(WindowEncoder, "encode", stop)
+        patch.setattr(BatchEncoder, "encode", stop)
         with pytest.raises(KeyboardInterrupt):
             encode_corpus(corpus, index, str(encoder), options=OPTIONS)
     return index.with_name(f"{index.name}.partial")

@@ -40,9 +40,9 @@ import faiss
 from tokenizers import BertWordPieceTokenizer
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
-from qgdr_pyserini.encode.precision import matrix_rate
 from qgdr_pyserini.model.config import EncoderConfig
 from qgdr_pyserini.model.dual_encoder import DualEncoder
+from qgdr_pyserini.model.inference.precision import matrix_rate
 
 LAYERS, WIDTH, MAX_LENGTH, FEW = 6, 384, 256, 64
 

@@ -65,7 +65,7 @@ def row(planned: PlannedIndex, folder: Path, arguments: argparse.Namespace) -> s
 
 def make(kind: str, folder: Path, passages: int, dimension: int) -> tuple[int, int]:
     """Make one index; give its size and the memory it took, in bytes."""
-    from qgdr_pyserini.encode.index_types import write_index
+    from qgdr_pyserini.encode.faiss_types import write_index
 
     vectors = np.memmap(folder / "vectors", np.float32, "r", shape=(passages, dimension))
     before, peak, done = anonymous(), 0, threading.Event()

@@ -21,9 +21,9 @@ import torch
 from encode import add_passages, make_model, operations, read_texts
 from torch.profiler import ProfilerActivity, profile
 
-from qgdr_pyserini.encode.computing import WindowEncoder, automatic_batch_tokens
-from qgdr_pyserini.encode.precision import matrix_rate, set_precision
 from qgdr_pyserini.model.dual_encoder import DualEncoder
+from qgdr_pyserini.model.inference.batching import BatchEncoder, automatic_batch_tokens
+from qgdr_pyserini.model.inference.precision import matrix_rate, set_precision
 
 CPU = torch.device("cpu")
 PARTS = {
@@ -62,7 +62,7 @@ def measure(
 ) -> tuple[Counter[str], float, list[float]]:
     """Encode twice; give the second time's milliseconds by part, seconds, and rates before and after."""
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    engine = WindowEncoder(model, automatic_batch_tokens(CPU))
+    engine = BatchEncoder(model, automatic_batch_tokens(CPU))
     engine.encode(tokens, lambda count: None)
     rates = [matrix_rate(dtype, CPU, rows=2048, repeats=30)]
     with profile(activities=[ProfilerActivity.CPU]) as found:

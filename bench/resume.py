@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--passages", type=int, default=2000)
     parser.add_argument("--memory", type=int, nargs="*", help="sizes of corpora")
     arguments = parser.parse_args()
-    PROCESSES.set_forkserver_preload(["qgdr_pyserini.encode.corpus_encoder"])
+    PROCESSES.set_forkserver_preload(["qgdr_pyserini.encode.encode_corpus"])
     with tempfile.TemporaryDirectory() as folder:
         work, encoder = Path(folder), arguments.encoder
         if arguments.layers is not None:
@@ -52,11 +52,11 @@ def main() -> None:
 
 def encode(corpus: Path, index: Path, encoder: str, answer: Any = None, assemble: bool = True) -> None:
     """Encode, resuming; tell how long it took and how much memory it needed."""
-    from qgdr_pyserini.encode import corpus_encoder, unfinished
+    from qgdr_pyserini.encode import encode_corpus, journal
     from qgdr_pyserini.encode.options import EncodingOptions
 
     options = EncodingOptions(device="cpu", precision="fp32", window=WINDOW if assemble else 1024)
-    checked = unfinished.Unfinished.resume
+    checked = journal.Unfinished.resume
     spent = []
 
     def timed(folder: Path) -> Any:
@@ -66,10 +66,10 @@ def encode(corpus: Path, index: Path, encoder: str, answer: Any = None, assemble
         finally:
             spent.append(time.perf_counter() - started)
 
-    unfinished.Unfinished.resume = timed  # type: ignore[method-assign,assignment]
+    journal.Unfinished.resume = timed  # type: ignore[method-assign,assignment]
     if not assemble:
-        corpus_encoder.write_index = lambda kind, vectors, path: path.touch()  # type: ignore[attr-defined]
-    done = corpus_encoder.encode_corpus(corpus, index, encoder, resume=True, options=options)
+        encode_corpus.write_index = lambda kind, vectors, path: path.touch()  # type: ignore[attr-defined]
+    done = encode_corpus.encode_corpus(corpus, index, encoder, resume=True, options=options)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     if answer is not None:
         answer.send((done.seconds, done.resumed, sum(spent), peak))

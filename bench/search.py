@@ -36,7 +36,7 @@ import torch
 import faiss
 
 from qgdr_pyserini.collection.topics import read_topics, write_topics
-from qgdr_pyserini.encode.corpus_encoder import encode_corpus
+from qgdr_pyserini.encode.encode_corpus import encode_corpus
 from qgdr_pyserini.encode.options import EncodingOptions
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.registry import find_encoder

@@ -10,7 +10,7 @@ import urllib.request
 from pathlib import Path
 
 from qgdr_pyserini.collection.sample_collection import build_sample
-from qgdr_pyserini.encode.corpus_encoder import encode_corpus
+from qgdr_pyserini.encode.encode_corpus import encode_corpus
 from qgdr_pyserini.encode.options import EncodingOptions
 
 QGDR = [sys.executable, "-c", "from qgdr_pyserini.cli import main; main()"]

@@ -16,7 +16,7 @@ from qgdr_pyserini.ask.terminal import print_answers
 from qgdr_pyserini.cli import main
 from qgdr_pyserini.collection.corpus import Passage, read_corpus
 from qgdr_pyserini.collection.topics import read_topics
-from qgdr_pyserini.encode.corpus_encoder import encode_corpus
+from qgdr_pyserini.encode.encode_corpus import encode_corpus
 from qgdr_pyserini.errors import InputError, QgdrError
 from tests.asked import FLAT, qgdr, sample
 

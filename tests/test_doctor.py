@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from qgdr_pyserini.cli.doctor import doctor as doctor_command
-from qgdr_pyserini.encode.corpus_encoder import encode_corpus
+from qgdr_pyserini.encode.encode_corpus import encode_corpus
 from qgdr_pyserini.pyserini_plugin import doctor, hook
 from qgdr_pyserini.pyserini_plugin import java as java_module
 

@@ -16,12 +16,12 @@ import faiss
 
 from qgdr_pyserini.collection.corpus import Passage, read_corpus, write_corpus
 from qgdr_pyserini.collection.passage_store import PassageStore
-from qgdr_pyserini.encode.corpus_encoder import encode_corpus
+from qgdr_pyserini.encode.encode_corpus import encode_corpus
 from qgdr_pyserini.encode.options import EncodingOptions
-from qgdr_pyserini.encode.progress import progress
-from qgdr_pyserini.encode.windows import batches, windows
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.model.dual_encoder import DualEncoder
+from qgdr_pyserini.model.inference.batching import batches, windows
+from qgdr_pyserini.progress import progress
 
 WORDS = ["the", "danube", "rises", "in", "black", "forest", "river", "passes", "vienna", "donau", "north"]
 PASSAGES = st.lists(st.builds(Passage, st.just("d"), st.text(max_size=5), st.text(max_size=30)), max_size=30)

@@ -14,9 +14,9 @@ import pytest
 import torch
 
 from qgdr_pyserini.collection.corpus import Passage, write_corpus
-from qgdr_pyserini.encode.corpus_encoder import encode_corpus
+from qgdr_pyserini.encode.encode_corpus import encode_corpus
+from qgdr_pyserini.encode.journal import Unfinished
 from qgdr_pyserini.encode.options import EncodingOptions
-from qgdr_pyserini.encode.unfinished import Unfinished
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.lock import only_writer
 from qgdr_pyserini.model.dual_encoder import DualEncoder
@@ -25,7 +25,7 @@ from tests.test_encode_corpus import files, passage
 KILLS = int(os.environ.get("QGDR_KILLS", "3"))
 OPTIONS = EncodingOptions(device="cpu", batch_tokens=400, window=16, precision="fp32")
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["qgdr_pyserini.encode.corpus_encoder", "tests.test_encode_corpus"])
+PROCESSES.set_forkserver_preload(["qgdr_pyserini.encode.encode_corpus", "tests.test_encode_corpus"])
 
 
 @pytest.fixture(scope="module")
@@ -69,11 +69,11 @@ def interrupted(corpus, index, encoder, monkeypatch, windows=4):
             raise KeyboardInterrupt
         return original(self, tokens, advance)
 
-    from qgdr_pyserini.encode.computing import WindowEncoder
+    from qgdr_pyserini.model.inference.batching import BatchEncoder
 
-    counter, original = [], WindowEncoder.encode
+    counter, original = [], BatchEncoder.encode
     with monkeypatch.context() as patch:
-        patch.setattr(WindowEncoder, "encode", stop)
+        patch.setattr(BatchEncoder, "encode", stop)
         with pytest.raises(KeyboardInterrupt):
             encode_corpus(corpus, index, str(encoder), options=OPTIONS)
     return index.with_name(f"{index.name}.partial")

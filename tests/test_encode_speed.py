@@ -9,15 +9,15 @@ import torch
 from transformers import BertConfig, BertModel
 
 from qgdr_pyserini.collection.corpus import write_corpus
-from qgdr_pyserini.encode import packing
-from qgdr_pyserini.encode.ahead import ahead
-from qgdr_pyserini.encode.computing import WindowEncoder
-from qgdr_pyserini.encode.corpus_encoder import encode_corpus
+from qgdr_pyserini.encode.encode_corpus import encode_corpus
 from qgdr_pyserini.encode.options import EncodingOptions
-from qgdr_pyserini.encode.packing import pack
-from qgdr_pyserini.encode.precision import choose_precision, lay_out, set_precision
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.dual_encoder import DualEncoder
+from qgdr_pyserini.model.inference import packing
+from qgdr_pyserini.model.inference.batching import BatchEncoder
+from qgdr_pyserini.model.inference.packing import pack
+from qgdr_pyserini.model.inference.precision import choose_precision, lay_out, set_precision
+from qgdr_pyserini.model.inference.prefetch import prefetch
 from tests.test_encode_corpus import passage
 
 TEXTS = [passage(number).text for number in range(40)]
@@ -33,15 +33,15 @@ def ignore(count):
 
 
 def test_working_ahead_keeps_the_order_and_ends_its_thread():
-    with ahead(range(100), depth=2) as numbers:
+    with prefetch(range(100), depth=2) as numbers:
         assert list(numbers) == list(range(100))
-    assert "qgdr-ahead" not in [thread.name for thread in threading.enumerate()]
+    assert "qgdr-prefetch" not in [thread.name for thread in threading.enumerate()]
 
 
 def test_working_ahead_stops_when_its_user_does():
-    with ahead(itertools.count(), depth=2) as numbers:
+    with prefetch(itertools.count(), depth=2) as numbers:
         assert next(numbers) == 0
-    assert "qgdr-ahead" not in [thread.name for thread in threading.enumerate()]
+    assert "qgdr-prefetch" not in [thread.name for thread in threading.enumerate()]
 
 
 def test_an_error_ahead_is_raised_after_the_items_before_it():
@@ -49,7 +49,7 @@ def test_an_error_ahead_is_raised_after_the_items_before_it():
         yield 1
         raise QgdrError("line 2 is bad")
 
-    with ahead(items()) as found:
+    with prefetch(items()) as found:
         assert next(found) == 1
         with pytest.raises(QgdrError, match="line 2 is bad"):
             next(found)
@@ -58,7 +58,7 @@ def test_an_error_ahead_is_raised_after_the_items_before_it():
 def test_padding_and_batching_change_no_vector(encoder):
     tokens = encoder.passage_tokens(TEXTS)
     alone = np.concatenate([encoder.encode_tokens([text]) for text in tokens])
-    np.testing.assert_allclose(WindowEncoder(encoder, 300).encode(tokens, ignore), alone, atol=1e-6)
+    np.testing.assert_allclose(BatchEncoder(encoder, 300).encode(tokens, ignore), alone, atol=1e-6)
     np.testing.assert_allclose(encoder.encode_passages(TEXTS), alone, atol=1e-6)
 
 
@@ -68,7 +68,7 @@ def test_padding_and_batching_change_no_vector(encoder):
 )
 def test_out_of_memory_halves_the_batch_and_loses_nothing(error, encoder, monkeypatch):
     tokens = encoder.passage_tokens(TEXTS)
-    expected = WindowEncoder(encoder, 10**6).encode(tokens, ignore)
+    expected = BatchEncoder(encoder, 10**6).encode(tokens, ignore)
     encode, sizes = DualEncoder.encode_tokens, []
 
     def short_of_memory(self, batch):
@@ -78,7 +78,7 @@ def test_out_of_memory_halves_the_batch_and_loses_nothing(error, encoder, monkey
         return encode(self, batch)
 
     monkeypatch.setattr(DualEncoder, "encode_tokens", short_of_memory)
-    computing = WindowEncoder(encoder, 10**6)
+    computing = BatchEncoder(encoder, 10**6)
     np.testing.assert_allclose(computing.encode(tokens, ignore), expected, atol=1e-6)
     assert sizes[0] == 40
     assert computing.batch_tokens <= 20 * max(map(len, tokens))
@@ -90,7 +90,7 @@ def test_memory_short_of_one_passage_is_told(encoder, monkeypatch):
 
     monkeypatch.setattr(DualEncoder, "encode_tokens", never)
     with pytest.raises(QgdrError, match="memory is short of one passage of 64 tokens"):
-        WindowEncoder(encoder, 100).encode([list(range(64))], ignore)
+        BatchEncoder(encoder, 100).encode([list(range(64))], ignore)
 
 
 def test_other_runtime_errors_pass(encoder, monkeypatch):
@@ -99,7 +99,7 @@ def test_other_runtime_errors_pass(encoder, monkeypatch):
 
     monkeypatch.setattr(DualEncoder, "encode_tokens", broken)
     with pytest.raises(RuntimeError, match="shapes"):
-        WindowEncoder(encoder, 100).encode([[1, 2]], ignore)
+        BatchEncoder(encoder, 100).encode([[1, 2]], ignore)
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("bf16", 0.02), ("int8", 0.05)])
@@ -194,7 +194,7 @@ def test_what_fails_on_one_of_several_devices_is_raised_and_can_be_resumed(
 ):
     write_corpus(tmp_path / "corpus.jsonl", map(passage, range(100)))
     options = EncodingOptions(device="cpu,cpu", window=8, precision="fp32", batch_tokens=300)
-    encode, calls = WindowEncoder.encode, itertools.count()
+    encode, calls = BatchEncoder.encode, itertools.count()
 
     def fail_late(self, tokens, advance):
         if next(calls) == 6:
@@ -202,7 +202,7 @@ def test_what_fails_on_one_of_several_devices_is_raised_and_can_be_resumed(
         return encode(self, tokens, advance)
 
     arguments = (tmp_path / "corpus.jsonl", tmp_path / "index", str(tiny_encoder))
-    monkeypatch.setattr(WindowEncoder, "encode", fail_late)
+    monkeypatch.setattr(BatchEncoder, "encode", fail_late)
     with pytest.raises(RuntimeError, match="the device is gone"):
         encode_corpus(*arguments, options=options)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("qgdr-")]

@@ -8,10 +8,10 @@ import pytest
 from click.testing import CliRunner
 
 from qgdr_pyserini.cli.main import main
-from qgdr_pyserini.encode.corpus_encoder import encode_corpus
-from qgdr_pyserini.encode.exporting import StoredVectors
+from qgdr_pyserini.encode.encode_corpus import encode_corpus
+from qgdr_pyserini.encode.export import StoredVectors
+from qgdr_pyserini.encode.faiss_types import INDEX_TYPES
 from qgdr_pyserini.encode.importing import import_embeddings
-from qgdr_pyserini.encode.index_types import INDEX_TYPES
 from qgdr_pyserini.encode.options import EncodingOptions
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.pyserini_plugin.lucene_dense import LocalDenseSearcher

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pyserini.encode import QueryEncoder
 from pyserini.search.faiss import FaissSearcher
 
-from qgdr_pyserini.encode.corpus_encoder import encode_corpus
+from qgdr_pyserini.encode.encode_corpus import encode_corpus
 from qgdr_pyserini.pyserini_plugin.encoders import QgdrQueryEncoder
 from qgdr_pyserini.pyserini_plugin.flat_search import FlatSearch, search_flat_indexes_exactly
 from tests.test_index_types import corpus, options, vectors  # noqa: F401  a fixture

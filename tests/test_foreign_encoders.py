@@ -10,11 +10,11 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.models import Dense, Normalize
 
 from qgdr_pyserini.collection.corpus import Passage, write_corpus
-from qgdr_pyserini.encode.corpus_encoder import encode_corpus
+from qgdr_pyserini.encode.encode_corpus import encode_corpus
 from qgdr_pyserini.encode.options import EncodingOptions
-from qgdr_pyserini.encode.precision import lay_out, set_precision
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.encoder_options import EncoderOptions
+from qgdr_pyserini.model.inference.precision import lay_out, set_precision
 
 PASSAGES = ["donau", "where does the danube rise?", "中国 大人", "A" * 300]
 PASSAGES += ["ab " * n + "c" for n in range(2, 30)]

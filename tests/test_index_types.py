@@ -12,9 +12,9 @@ import torch  # noqa: F401  before faiss
 import faiss
 
 from qgdr_pyserini.collection.corpus import Passage, write_corpus
-from qgdr_pyserini.encode.corpus_encoder import encode_corpus
-from qgdr_pyserini.encode.index_types import INDEX_TYPES, write_index
-from qgdr_pyserini.encode.merging import merge_shards
+from qgdr_pyserini.encode.encode_corpus import encode_corpus
+from qgdr_pyserini.encode.faiss_types import INDEX_TYPES, write_index
+from qgdr_pyserini.encode.merge import merge_shards
 from qgdr_pyserini.encode.options import EncodingOptions
 from qgdr_pyserini.encode.shards import Shard
 from qgdr_pyserini.errors import InputError, QgdrError

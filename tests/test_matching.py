@@ -11,7 +11,7 @@ from pyserini.encode import QueryEncoder
 from pyserini.search.faiss import FaissSearcher
 from pyserini_process import python
 
-from qgdr_pyserini.encode.corpus_encoder import encode_corpus
+from qgdr_pyserini.encode.encode_corpus import encode_corpus
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.pyserini_plugin.encoders import QgdrQueryEncoder
 

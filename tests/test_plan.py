@@ -4,7 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from qgdr_pyserini.cli.main import main
-from qgdr_pyserini.encode.index_types import INDEX_TYPES, write_index
+from qgdr_pyserini.encode.faiss_types import INDEX_TYPES, write_index
 from qgdr_pyserini.encode.plan import plan_indexes
 from tests.test_index_types import vectors
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from qgdr_pyserini.collection.topics import read_topics
-from qgdr_pyserini.encode.corpus_encoder import encode_corpus
+from qgdr_pyserini.encode.encode_corpus import encode_corpus
 from tests.asked import FLAT, Server, sample
 from tests.browsing import chromium
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from qgdr_pyserini.collection.topics import write_topics
-from qgdr_pyserini.encode.merging import merge_shards
+from qgdr_pyserini.encode.merge import merge_shards
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.pyserini_plugin.search import search
 from qgdr_pyserini.pyserini_plugin.several_indexes import SeveralIndexes

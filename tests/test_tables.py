@@ -6,7 +6,7 @@ import datasets
 import pytest
 
 from qgdr_pyserini.collection.corpus import corpus_files, read_corpus
-from qgdr_pyserini.encode.corpus_encoder import encode_corpus
+from qgdr_pyserini.encode.encode_corpus import encode_corpus
 from qgdr_pyserini.encode.options import EncodingOptions
 from qgdr_pyserini.errors import QgdrError
 

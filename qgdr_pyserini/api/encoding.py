@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from qgdr_pyserini.api.frames import AnyCorpus, AnyPath, AnyTopics, corpus_on_disk, to_topics, topics_frame
 from qgdr_pyserini.api.telling import bar, tell
-from qgdr_pyserini.encode import corpus_encoder
 from qgdr_pyserini.encode.compatibility import agree_with_index
-from qgdr_pyserini.encode.corpus_encoder import EncodedCorpus
-from qgdr_pyserini.encode.devices import device_names
+from qgdr_pyserini.encode.encode_corpus import EncodedCorpus
+from qgdr_pyserini.encode.encode_corpus import encode_corpus as write_index_of
 from qgdr_pyserini.encode.options import EncodingOptions
-from qgdr_pyserini.encode.query_encoder import load_query_encoder, write_queries
+from qgdr_pyserini.encode.queries import load_query_encoder, write_queries
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.encoder_options import EncoderOptions, Pooling
+from qgdr_pyserini.model.inference.devices import device_names
 from qgdr_pyserini.model.registry import DEFAULT_ENCODER
 from qgdr_pyserini.model.towers import Role
 
@@ -150,7 +150,7 @@ def encode_corpus(
         store=store,
     )
     with corpus_on_disk(corpus) as path, bar("passages", progress) as advance:
-        return corpus_encoder.encode_corpus(
+        return write_index_of(
             path,
             index,
             os.fspath(encoder),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 
-from qgdr_pyserini.encode.progress import Advance, progress
+from qgdr_pyserini.progress import Advance, progress
 
 
 def tell(line: str) -> None:

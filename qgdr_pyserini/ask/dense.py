@@ -11,9 +11,9 @@ import numpy.typing as npt
 from qgdr_pyserini.ask.hits import Hit
 from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.encode.opening import open_index
-from qgdr_pyserini.encode.precision import lay_out
-from qgdr_pyserini.encode.query_encoder import encoder_of_index
+from qgdr_pyserini.encode.queries import encoder_of_index
 from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.model.inference.precision import lay_out
 from qgdr_pyserini.model.registry import encoder_name
 from qgdr_pyserini.pyserini_plugin.flat_search import search_flat_indexes_exactly
 

@@ -95,8 +95,8 @@ def bm25(
         --topics 'collections/xquad/topics.*.tsv' --tag bm25-lexicon \\
         --lexicon data/train/lexicon.tsv.gz --names data/train/names.tsv.gz
     """
-    from qgdr_pyserini.encode.progress import progress
     from qgdr_pyserini.files import expand_pattern
+    from qgdr_pyserini.progress import progress
     from qgdr_pyserini.pyserini_plugin.bm25 import Options, Reporter, write_bm25_runs
 
     def say(line: str) -> None:

@@ -16,7 +16,7 @@ from qgdr_pyserini.cli.options import (
 from qgdr_pyserini.encode.options import INDEX_TYPES
 
 if TYPE_CHECKING:
-    from qgdr_pyserini.encode.corpus_encoder import EncodedCorpus
+    from qgdr_pyserini.encode.encode_corpus import EncodedCorpus
 
 
 @click.command("encode-corpus")
@@ -96,12 +96,12 @@ def encode_corpus(
       qgdr encode-corpus --corpus wiki/ --index indexes/wiki.e5 --encoder intfloat/multilingual-e5-small \
         --query-prefix "query: " --passage-prefix "passage: "
     """
-    from qgdr_pyserini.encode import corpus_encoder
+    from qgdr_pyserini.encode import encode_corpus as engine
     from qgdr_pyserini.encode.options import EncodingOptions
-    from qgdr_pyserini.encode.progress import progress
     from qgdr_pyserini.encode.shards import Shard
     from qgdr_pyserini.encode.threads import limit_threads
     from qgdr_pyserini.model.encoder_options import EncoderOptions
+    from qgdr_pyserini.progress import progress
 
     limit_threads(threads)
     options = EncodingOptions(
@@ -115,7 +115,7 @@ def encode_corpus(
         store=store,
     )
     with progress("passages") as advance:
-        done = corpus_encoder.encode_corpus(
+        done = engine.encode_corpus(
             corpus,
             index,
             encoder,
@@ -164,10 +164,10 @@ def encode_queries(
       python -m pyserini.search.faiss --encoded-queries queries/xquad.de --index indexes/xquad.qgdr \\
         --topics collections/xquad/topics.de.tsv --output runs/xquad.de.txt
     """
-    from qgdr_pyserini.encode import query_encoder
+    from qgdr_pyserini.encode import queries
     from qgdr_pyserini.model.encoder_options import EncoderOptions
 
-    count = query_encoder.encode_queries(
+    count = queries.encode_queries(
         topics,
         output,
         encoder,

@@ -52,7 +52,7 @@ def lucene(index: str, output: str, overwrite: bool, kind: str, threads: int | N
       python -m pyserini.search.lucene --dense --hnsw --index indexes/wiki.hnsw \\
         --onnx-encoder qgdr --topics topics.de.tsv --output run.txt
     """
-    from qgdr_pyserini.encode.progress import progress
+    from qgdr_pyserini.progress import progress
     from qgdr_pyserini.pyserini_plugin.lucene_export import export_to_lucene
 
     with progress("passages") as advance:

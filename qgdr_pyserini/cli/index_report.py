@@ -9,7 +9,7 @@ import click
 from qgdr_pyserini.cli.columns import columns
 
 if TYPE_CHECKING:
-    from qgdr_pyserini.encode.index_report import IndexReport, Row
+    from qgdr_pyserini.encode.report import IndexReport, Row
 
 
 @click.command("index-report")
@@ -34,7 +34,7 @@ def index_report(
     Example:
       qgdr index-report indexes/wiki.ivf --topics 'topics.*.tsv' --exact indexes/wiki.flat
     """
-    from qgdr_pyserini.encode.index_report import report_index
+    from qgdr_pyserini.encode.report import report_index
     from qgdr_pyserini.files import expand_pattern
 
     files = [file for pattern in topics for file in expand_pattern(pattern)]

@@ -56,9 +56,9 @@ def rerank(
         --topics 'collections/xquad/topics.*.tsv' --corpus collections/xquad/corpus.jsonl \\
         --depth 20 --tag bm25+generator --output runs/run.bm25+generator.txt
     """
-    from qgdr_pyserini.encode.progress import progress
     from qgdr_pyserini.files import expand_pattern
     from qgdr_pyserini.model.scorers import load_scorer
+    from qgdr_pyserini.progress import progress
     from qgdr_pyserini.train.rerank import rerank_file
 
     run_files, topics_files = (

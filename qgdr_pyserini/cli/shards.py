@@ -29,7 +29,7 @@ def merge_shards(
       qgdr encode-corpus --corpus wiki/ --index shards/2 --shard 2/2
       qgdr merge-shards --index indexes/wiki shards/1 shards/2
     """
-    from qgdr_pyserini.encode import merging
+    from qgdr_pyserini.encode import merge
 
-    merged = merging.merge_shards(index, shards, index_type=index_type, store=store, overwrite=overwrite)
+    merged = merge.merge_shards(index, shards, index_type=index_type, store=store, overwrite=overwrite)
     click.echo(f"{merged.passages:,} passages of {len(shards)} shards, {merged.index_type}: {index}")

@@ -58,8 +58,8 @@ def score(
       qgdr score --teacher qgdr --input mined.jsonl --output student.jsonl --scores-output student.tsv.gz
     """
     from qgdr_pyserini.collection.tevatron import read_candidates
-    from qgdr_pyserini.encode.progress import progress
     from qgdr_pyserini.model.scorers import load_scorer
+    from qgdr_pyserini.progress import progress
     from qgdr_pyserini.train.scores import read_scores, write_scores
     from qgdr_pyserini.train.steps import score_file
 
@@ -147,10 +147,10 @@ def generate_queries(
         --output generated.jsonl --language de --language zh --check-language \\
         --round-trip 20 --corpus collections/xquad/corpus.jsonl
     """
-    from qgdr_pyserini.encode.progress import progress
     from qgdr_pyserini.model.dual_encoder import DualEncoder
     from qgdr_pyserini.model.registry import find_encoder
     from qgdr_pyserini.model.teachers import load_generator
+    from qgdr_pyserini.progress import progress
     from qgdr_pyserini.train.generation import GenerationSettings
     from qgdr_pyserini.train.mining import search_with
     from qgdr_pyserini.train.steps import generate_file

@@ -12,7 +12,7 @@ import numpy as np
 
 from qgdr_pyserini.encode.compatibility import UNKNOWN
 from qgdr_pyserini.encode.embedding_files import Block, read_embeddings, refuse_bad_ids
-from qgdr_pyserini.encode.index_types import write_index
+from qgdr_pyserini.encode.faiss_types import write_index
 from qgdr_pyserini.encode.manifest import MANIFEST, IndexManifest
 from qgdr_pyserini.encode.shards import WHOLE
 from qgdr_pyserini.encode.vectors import Vectors, refuse_not_finite

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 
-from qgdr_pyserini.encode.exporting import StoredVectors
+from qgdr_pyserini.encode.export import StoredVectors
 from qgdr_pyserini.encode.manifest import MANIFEST, IndexManifest
 from qgdr_pyserini.files import atomic_directory, atomic_text
 

@@ -1,46 +1,99 @@
-"""Cutting a stream of passages into windows, and windows into batches that waste little padding."""
+"""A corpus in windows of tokens, less those that are encoded already."""
 
 from __future__ import annotations
 
-import itertools
+import dataclasses
+import hashlib
+import os
 from collections.abc import Iterable, Iterator, Sequence
 
-from qgdr_pyserini.collection.corpus import Passage
+from qgdr_pyserini.collection.corpus import Passage, corpus_files, on_hub
+from qgdr_pyserini.encode.journal import Segment
+from qgdr_pyserini.encode.options import EncodingOptions
+from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.model.dual_encoder import DualEncoder
+from qgdr_pyserini.model.inference.batching import windows
 
 
-def windows(passages: Iterable[Passage], size: int) -> Iterator[list[Passage]]:
-    """Yield runs of ``size`` passages; the last may be shorter.
+@dataclasses.dataclass(frozen=True, slots=True)
+class CorpusWindow:
+    """A window ready to be computed: its passages, their token numbers, and their digest."""
 
-    Where a window begins depends on the passage's number alone, so batches, and with them the last bits
-    of every vector, are the same whether a run was interrupted or not.
-    """
-    stream = iter(passages)
-    while window := list(itertools.islice(stream, size)):
-        yield window
+    passages: list[Passage]
+    tokens: list[list[int]]
+    contents: str
 
 
-def batches(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:
-    """Yield the positions of texts of like length, longest first.
-
-    A batch is padded to its longest text, so sorting saves work on padding; and the largest batch
-    comes first, so that memory runs out at once or not at all.
+class WindowReader:
+    """Reads a corpus window by window and turns into tokens what is still to be encoded.
 
     Parameters
     ----------
-    lengths
-        The texts' lengths in tokens.
-    tokens
-        Most tokens a batch may hold, padding included; a text that is longer is a batch of its own.
-
-    Examples
-    --------
-    >>> list(batches([2, 9, 4, 3], tokens=8))
-    [[1], [2, 3], [0]]
+    passages
+        The whole corpus.
+    model
+        The encoder whose tokens are wanted.
+    options
+        Window, length and shard.
+    done
+        What was encoded already: these windows are compared with what is read, and left out.
     """
-    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
-    start = 0
-    while start < len(order):
-        longest = max(1, lengths[order[start]])
-        rows = order[start : start + max(1, tokens // longest)]
-        yield rows
-        start += len(rows)
+
+    def __init__(
+        self,
+        passages: Iterable[Passage],
+        model: DualEncoder,
+        options: EncodingOptions,
+        done: Sequence[Segment] = (),
+    ) -> None:
+        self._passages = passages
+        self._model = model
+        self._options = options
+        self._done = list(done)
+        self.read = 0
+
+    def __iter__(self) -> Iterator[CorpusWindow]:
+        """Yield the windows left.
+
+        Raises
+        ------
+        QgdrError
+            If a window that was encoded already is not what it was.
+        """
+        done = iter(self._done)
+        for number, window in enumerate(windows(self._passages, self._options.window)):
+            first, self.read = self.read + 1, self.read + len(window)
+            if not self._options.shard.holds(number):
+                continue
+            contents = digest(window)
+            segment = next(done, None)
+            if segment is None:
+                yield self._tokenize(window, contents)
+            elif segment.contents != contents:
+                raise _changed(f"passages {first:,} to {self.read:,} differ from those encoded before")
+        if next(done, None) is not None:
+            raise _changed("it is shorter than what was encoded before")
+
+    def _tokenize(self, window: list[Passage], contents: str) -> CorpusWindow:
+        texts, titles = [item.text for item in window], [item.title for item in window]
+        tokens = self._model.passage_tokens(texts, titles, self._options.max_length)
+        return CorpusWindow(window, tokens, contents)
+
+
+def digest(window: Iterable[Passage]) -> str:
+    """Digest of the ids, titles and texts of passages."""
+    found = hashlib.blake2b(digest_size=16)
+    for item in window:
+        found.update(f"{item.docid}\0{item.title}\0{item.text}\0".encode())
+    return found.hexdigest()
+
+
+def describe_files(corpus: str | os.PathLike[str]) -> list[list[str | int]]:
+    """Names and sizes in bytes of a corpus's files, in reading order; the name alone of a set on the hub."""
+    if on_hub(corpus):
+        return [[os.fspath(corpus), 0]]
+    return [[file.name, file.stat().st_size] for file in corpus_files(corpus)]
+
+
+def _changed(how: str) -> QgdrError:
+    return QgdrError(f"the corpus changed: {how}; restore it, or start again with --overwrite")

@@ -14,13 +14,13 @@ from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.model.causal_sampling import sample_lines
 from qgdr_pyserini.model.causal_states import hidden_states, log_probabilities
 from qgdr_pyserini.model.causal_tokens import CausalTokens
+from qgdr_pyserini.model.inference.padding import pad
 from qgdr_pyserini.model.prefix_cache import (
     Continuation,
     PrefixCache,
     Tokens,
     bytes_a_token,
     can_share_prefixes,
-    pad,
 )
 from qgdr_pyserini.model.prompt import Prompt
 from qgdr_pyserini.model.query_generator import IGNORED, GeneratedQuery, GeneratorSettings, QueryGenerator
@@ -93,7 +93,7 @@ class CausalGenerator(QueryGenerator):
         self, prompts: Sequence[Prompt], targets: Sequence[str], *, end: bool = True
     ) -> dict[str, Any]:
         """Turn prompts and what is to be written for each, row by row, into what `forward` takes."""
-        ids, real = pad(self._questions(targets, end=end), self.device)
+        ids, real = pad(self._questions(targets, end=end), device=self.device)
         return {"prompts": self._pad_prompts(prompts), "labels": ids.masked_fill(real == 0, IGNORED)}
 
     def _batches(
@@ -185,5 +185,5 @@ class CausalGenerator(QueryGenerator):
             prefix + tails[prompt.tail]
             for prefix, prompt in zip(self._prefixes(prompts), prompts, strict=True)
         ]
-        ids, mask = pad(rows, self.device, left=True)
+        ids, mask = pad(rows, left=True, device=self.device)
         return {"input_ids": ids, "attention_mask": mask}

@@ -24,6 +24,7 @@ from qgdr_pyserini.model.encoder_files import make_compact, rounded, save_senten
 from qgdr_pyserini.model.encoder_options import NOTHING, EncoderOptions
 from qgdr_pyserini.model.foreign import load_foreign
 from qgdr_pyserini.model.head import Head
+from qgdr_pyserini.model.inference.padding import pad
 from qgdr_pyserini.model.loading import ModelSource, load_model, place
 from qgdr_pyserini.model.pooling import pool
 from qgdr_pyserini.model.pushing import Pushable
@@ -321,13 +322,9 @@ class DualEncoder(torch.nn.Module, Pushable):
         numpy.ndarray
             float32, ``(texts, dimension)``, contiguous, in the order given.
         """
-        lengths = np.array([len(text) for text in tokens])
-        mask = np.arange(self._width(int(lengths.max())))[None, :] < lengths[:, None]
-        ids = np.full(mask.shape, self._padding, dtype=np.int64)
-        ids[mask] = np.concatenate([np.asarray(text, dtype=np.int64) for text in tokens])
-        features = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask).long()}
-        moved = {name: tensor.to(self.device) for name, tensor in features.items()}
-        vectors: Vectors = self(moved).cpu().numpy()
+        width = self._width(max(map(len, tokens)))
+        ids, mask = pad(tokens, self._padding, width=width, device=self.device)
+        vectors: Vectors = self({"input_ids": ids, "attention_mask": mask}).cpu().numpy()
         return vectors
 
     def tokenize(self, texts: Sequence[str], max_length: int) -> dict[str, torch.Tensor]:

@@ -10,6 +10,7 @@ import torch
 from transformers import DynamicCache, PreTrainedModel
 
 from qgdr_pyserini.model.causal_states import hidden_states, log_probabilities
+from qgdr_pyserini.model.inference.padding import pad
 
 Tokens = list[int]
 
@@ -70,7 +71,7 @@ class PrefixCache:
         self._model = model
         self._memory = memory
         self._cache = DynamicCache()
-        ids, self._mask = pad(prefixes, model.device, left=True)
+        ids, self._mask = pad(prefixes, left=True, device=model.device)
         if ids.shape[1]:
             hidden_states(model, ids, self._mask, self._cache)
 
@@ -105,7 +106,7 @@ class PrefixCache:
 
     def _score(self, chunk: Sequence[Continuation]) -> torch.Tensor:
         device = self._mask.device
-        given, mask = pad([[*one.given, *one.wanted[:-1]] for one in chunk], device)
+        given, mask = pad([[*one.given, *one.wanted[:-1]] for one in chunk], device=device)
         owners = torch.tensor([one.prefix for one in chunk], device=device)
         whole = torch.cat([self._mask[owners], mask], dim=1)
         cache = self._select(owners) if self._cache.layers else None
@@ -128,29 +129,3 @@ class PrefixCache:
 
 def _tensors(cache: DynamicCache) -> list[torch.Tensor]:
     return [tensor for layer in cache.layers for tensor in (layer.keys, layer.values)]
-
-
-def pad(
-    rows: Sequence[Sequence[int]], device: torch.device, *, left: bool = False
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Pad rows of tokens with zeros, on the right or on the left.
-
-    Returns
-    -------
-    tuple of torch.Tensor
-        Tokens and the mask that is 1 where they are, each ``(rows, tokens)``.
-
-    Examples
-    --------
-    >>> pad([[5, 6], [7]], torch.device("cpu"), left=True)
-    (tensor([[5, 6],
-            [0, 7]]), tensor([[1, 1],
-            [0, 1]]))
-    """
-    width = max(map(len, rows), default=0)
-    padding = [[0] * (width - len(row)) for row in rows]
-    ids = [[*space, *row] if left else [*row, *space] for row, space in zip(rows, padding, strict=True)]
-    ones = [[1] * len(row) for row in rows]
-    mask = [[*space, *row] if left else [*row, *space] for row, space in zip(ones, padding, strict=True)]
-    long = torch.long
-    return torch.tensor(ids, dtype=long, device=device), torch.tensor(mask, dtype=long, device=device)

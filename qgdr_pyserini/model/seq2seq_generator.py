@@ -12,6 +12,7 @@ from transformers import AutoModelForSeq2SeqLM, PreTrainedModel, PreTrainedToken
 
 from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.model.inference.padding import pad
 from qgdr_pyserini.model.prompt import Prompt
 from qgdr_pyserini.model.query_generator import IGNORED, GeneratedQuery, GeneratorSettings, QueryGenerator
 from qgdr_pyserini.model.shared_decoding import SharedDecoder, head_input, head_logits
@@ -101,8 +102,8 @@ class Seq2SeqGenerator(QueryGenerator):
 
     def pad(self, rows: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
         """Pad rows of tokens on the right to ``input_ids`` and ``attention_mask`` on the model's device."""
-        batch = self.tokenizer.pad({"input_ids": list(rows)}, padding_side="right", return_tensors="pt")
-        return {name: batch[name].to(self.device) for name in ("input_ids", "attention_mask")}
+        ids, mask = pad(rows, self.tokenizer.pad_token_id, device=self.device)
+        return {"input_ids": ids, "attention_mask": mask}
 
     def _cut(self, prompts: Sequence[Prompt]) -> list[list[int]]:
         if not prompts:

@@ -164,8 +164,8 @@ class QgdrDocumentEncoder(DocumentEncoder):  # type: ignore[misc]
 
 def load_encoder(name: str, device: str, role: Role) -> DualEncoder:
     """Load the encoder that ``name`` means for a role; a wrong one is one line under a Pyserini command."""
-    from qgdr_pyserini.encode.precision import lay_out
     from qgdr_pyserini.model.dual_encoder import DualEncoder
+    from qgdr_pyserini.model.inference.precision import lay_out
 
     with one_line_errors():
         return lay_out(DualEncoder.from_pretrained(name, device, role=role))

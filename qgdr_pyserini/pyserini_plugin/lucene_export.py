@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from qgdr_pyserini.encode.embedding_files import Block
-from qgdr_pyserini.encode.exporting import StoredVectors
+from qgdr_pyserini.encode.export import StoredVectors
 from qgdr_pyserini.encode.manifest import MANIFEST, IndexManifest
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.files import atomic_directory

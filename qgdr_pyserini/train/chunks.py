@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypedDict
 
-import numpy as np
 import torch
+
+from qgdr_pyserini.model.inference.padding import pad
 
 Features = dict[str, torch.Tensor]
 """``input_ids`` and ``attention_mask``, ``(texts, tokens)`` each."""
@@ -47,17 +48,13 @@ def in_chunks(rows: Sequence[Sequence[int]], padding: int, tokens: int = _TOKENS
         if parts[-1] and (len(parts[-1]) + 1) * len(rows[place]) > tokens:
             parts.append([])
         parts[-1].append(place)
-    padded = [padded_rows([rows[place] for place in part], padding) for part in parts if part]
+    padded = [_padded([rows[place] for place in part], padding) for part in parts if part]
     return Chunks(parts=padded, order=torch.tensor(order, dtype=torch.int64))
 
 
-def padded_rows(rows: Sequence[Sequence[int]], padding: int) -> Features:
-    """Pad rows of token numbers on the right."""
-    lengths = np.array([len(row) for row in rows])
-    mask = np.arange(lengths.max()) < lengths[:, None]
-    ids = np.full(mask.shape, padding, dtype=np.int64)
-    ids[mask] = np.concatenate([np.asarray(row, dtype=np.int64) for row in rows])
-    return {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask).long()}
+def _padded(rows: Sequence[Sequence[int]], padding: int) -> Features:
+    ids, mask = pad(rows, padding)
+    return {"input_ids": ids, "attention_mask": mask}
 
 
 def encode_chunks(encoder: Callable[[Features], torch.Tensor], chunks: Chunks) -> torch.Tensor:

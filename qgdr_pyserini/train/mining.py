@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,8 @@ from qgdr_pyserini.collection.tevatron import CandidateList
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.files import atomic_directory
 from qgdr_pyserini.model.dual_encoder import DualEncoder, Vectors
+from qgdr_pyserini.model.inference.batching import windows
+from qgdr_pyserini.model.inference.devices import encode_passages as encode
 from qgdr_pyserini.train.context import StageContext, load_student
 from qgdr_pyserini.train.data import Corpus
 from qgdr_pyserini.train.negatives import Ranking, mine_negatives
@@ -69,10 +70,10 @@ def retrieve(
     """
     queries = torch.from_numpy(encoder.encode_queries([row.query for row in rows]))
     state = processes()
-    for number, passages in enumerate(_blocks(corpus(), block)):
+    for number, passages in enumerate(windows(corpus(), block)):
         kept = folder / f"block-{number:05d}"
         if number % state.num_processes == state.process_index and not kept.exists():
-            vectors = np.load(_vectors_file(encoded, number)) if encoded else _encode(encoder, passages)
+            vectors = np.load(_vectors_file(encoded, number)) if encoded else encode([encoder], passages)
             hits = _search(queries.to(encoder.device), torch.from_numpy(vectors).to(encoder.device), depth)
             with atomic_directory(kept) as work:
                 torch.save((hits.scores, hits.places + number * block), work / "hits.pt")
@@ -106,12 +107,12 @@ def encode_passages(encoder: DualEncoder, corpus: Corpus, folder: Path, block: i
         Number of passages.
     """
     state, count = processes(), 0
-    for number, passages in enumerate(_blocks(corpus(), block)):
+    for number, passages in enumerate(windows(corpus(), block)):
         file = _vectors_file(folder, number)
         if number % state.num_processes == state.process_index and not file.exists():
             unfinished = file.with_suffix(".part")
             with unfinished.open("wb") as target:
-                np.save(target, _encode(encoder, passages))
+                np.save(target, encode([encoder], passages))
             unfinished.replace(file)
         count += len(passages)
     state.wait_for_everyone()
@@ -127,10 +128,6 @@ def _vectors_file(folder: Path, block: int) -> Path:
     return folder / f"vectors-{block:05d}.npy"
 
 
-def _encode(encoder: DualEncoder, passages: Sequence[Passage]) -> Vectors:
-    return encoder.encode_passages([p.text for p in passages], [p.title for p in passages])
-
-
 def search_with(
     encoder: DualEncoder, corpus: str | os.PathLike[str]
 ) -> Callable[[Sequence[CandidateList], int], tuple[dict[str, list[str]], dict[str, Passage]]]:
@@ -141,12 +138,6 @@ def search_with(
             return retrieve(encoder, rows, lambda: read_corpus(corpus), depth, Path(folder))
 
     return search
-
-
-def _blocks(passages: Iterable[Passage], size: int) -> Iterator[list[Passage]]:
-    passages = iter(passages)
-    while block := list(itertools.islice(passages, size)):
-        yield block
 
 
 def _search(queries: torch.Tensor, passages: torch.Tensor, depth: int) -> Hits:

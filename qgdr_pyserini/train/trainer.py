@@ -20,6 +20,7 @@ from transformers.trainer_callback import PrinterCallback, TrainerCallback
 from transformers.trainer_utils import get_last_checkpoint
 
 from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.model.inference.batching import is_out_of_memory
 from qgdr_pyserini.model.precision import Precision, resolve_precision
 from qgdr_pyserini.settings import Settings
 
@@ -30,9 +31,6 @@ _PLAIN_ATTENTION = ("bert", "xlm-roberta")
 
 # Seconds between plain lines about progress.
 _PAUSE = 30.0
-
-# What PyTorch says on a CPU; on a GPU it has an exception of its own.
-_NO_MEMORY = ("can't allocate memory", "not enough memory")
 
 
 class TrainingSettings(Settings):
@@ -169,8 +167,8 @@ def fit(trainer: Trainer, stage: str, folder: Path) -> Log:
             f"{_place(trainer, stage)}: the loss is no number; "
             f"lower learning_rate or raise the temperatures; {_kept(folder)}"
         ) from None
-    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and not _is_memory(error):
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
             raise
         raise QgdrError(
             f"{_place(trainer, stage)}: out of memory; "
@@ -246,10 +244,6 @@ class _PlainLines(TrainerCallback):  # type: ignore[misc]
             self._said = time.monotonic()
             where = f"step {state.global_step:,} of {state.max_steps:,}"
             print(f"{self._stage}: {where}, loss {float(logs['loss']):.4f}", file=sys.stderr, flush=True)
-
-
-def _is_memory(error: RuntimeError) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in _NO_MEMORY)
 
 
 def _place(trainer: Trainer, stage: str) -> str:

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from qgdr_pyserini.encode.packing import PackedLinear, pack
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model import precision as model_precision
 from qgdr_pyserini.model.dual_encoder import DualEncoder
+from qgdr_pyserini.model.inference.packing import PackedLinear, pack
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
 

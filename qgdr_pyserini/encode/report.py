@@ -20,7 +20,7 @@ import faiss
 from qgdr_pyserini.collection.topics import read_topics
 from qgdr_pyserini.encode.manifest import IndexManifest
 from qgdr_pyserini.encode.opening import open_index
-from qgdr_pyserini.encode.query_encoder import encoder_of_index
+from qgdr_pyserini.encode.queries import encoder_of_index
 from qgdr_pyserini.encode.vectors import Vectors
 from qgdr_pyserini.errors import InputError
 from qgdr_pyserini.files import read_lines

@@ -1,23 +1,67 @@
-"""From the tokens of a window to its vectors."""
+"""Texts encoded in batches of like length, as many tokens at a time as memory holds."""
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 import torch
 
-from qgdr_pyserini.encode.progress import Advance
-from qgdr_pyserini.encode.vectors import Vectors
-from qgdr_pyserini.encode.windows import batches
 from qgdr_pyserini.errors import QgdrError
-from qgdr_pyserini.model.dual_encoder import DualEncoder
+from qgdr_pyserini.model.dual_encoder import DualEncoder, Vectors
+from qgdr_pyserini.progress import Advance
 
 # On a CPU, a batch's activations should stay in the cores' caches; a GPU wants to be filled.
 _CPU_TOKENS_PER_THREAD = 512
 _CPU_LEAST_TOKENS = 1024
 _GPU_TOKENS = 65536
+
+
+# On a CPU torch raises a plain RuntimeError and says so in words only.
+_NO_MEMORY = ("can't allocate memory", "not enough memory")
+
+Item = TypeVar("Item")
+
+
+def windows(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Yield runs of ``size`` items; the last may be shorter.
+
+    Where a window begins depends on the item's number alone, so batches, and with them the last bits
+    of every vector, are the same whether a run was interrupted or not.
+    """
+    stream = iter(items)
+    while window := list(itertools.islice(stream, size)):
+        yield window
+
+
+def batches(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:
+    """Yield the positions of texts of like length, longest first.
+
+    A batch is padded to its longest text, so sorting saves work on padding; and the largest batch
+    comes first, so that memory runs out at once or not at all.
+
+    Parameters
+    ----------
+    lengths
+        The texts' lengths in tokens.
+    tokens
+        Most tokens a batch may hold, padding included; a text that is longer is a batch of its own.
+
+    Examples
+    --------
+    >>> list(batches([2, 9, 4, 3], tokens=8))
+    [[1], [2, 3], [0]]
+    """
+    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
+    start = 0
+    while start < len(order):
+        longest = max(1, lengths[order[start]])
+        rows = order[start : start + max(1, tokens // longest)]
+        yield rows
+        start += len(rows)
 
 
 def automatic_batch_tokens(device: torch.device) -> int:
@@ -27,7 +71,7 @@ def automatic_batch_tokens(device: torch.device) -> int:
     return max(_CPU_LEAST_TOKENS, _CPU_TOKENS_PER_THREAD * torch.get_num_threads())
 
 
-class WindowEncoder:
+class BatchEncoder:
     """Computes vectors in batches of like length, smaller ones when memory runs out.
 
     Parameters
@@ -72,8 +116,8 @@ class WindowEncoder:
         try:
             vectors[rows] = self.model.encode_tokens([tokens[i] for i in rows])
             return
-        except RuntimeError as error:
-            if not _out_of_memory(error):
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
                 raise
         # Outside the handler: the error holds on to the tensors of the batch that failed.
         if len(rows) == 1:
@@ -86,9 +130,11 @@ class WindowEncoder:
         self._fill(vectors, rows[middle:], tokens)
 
 
-def _out_of_memory(error: RuntimeError) -> bool:
-    # On a CPU torch raises a plain RuntimeError and says so in words only.
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error says that a device, or the machine, has no memory left."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY)
 
 
 def _release(device: torch.device) -> None:

@@ -18,7 +18,7 @@ import faiss
 
 from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.collection.passage_store import PASSAGES, PassageStore, PassageWriter
-from qgdr_pyserini.encode.index_types import write_index
+from qgdr_pyserini.encode.faiss_types import write_index
 from qgdr_pyserini.encode.manifest import MANIFEST, IndexManifest
 from qgdr_pyserini.encode.shards import WHOLE, Shard
 from qgdr_pyserini.encode.vectors import Vectors

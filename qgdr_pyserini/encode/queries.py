@@ -9,11 +9,11 @@ from pathlib import Path
 from qgdr_pyserini.collection.topics import read_topics
 from qgdr_pyserini.encode.compatibility import agree_with_index, maker, refuse_other_passage_tower
 from qgdr_pyserini.encode.manifest import MANIFEST, IndexManifest
-from qgdr_pyserini.encode.precision import lay_out
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.files import atomic_directory
 from qgdr_pyserini.model.dual_encoder import DualEncoder, Vectors
 from qgdr_pyserini.model.encoder_options import NOTHING, EncoderOptions
+from qgdr_pyserini.model.inference.precision import lay_out
 from qgdr_pyserini.model.registry import DEFAULT_ENCODER
 from qgdr_pyserini.model.towers import find_towers
 

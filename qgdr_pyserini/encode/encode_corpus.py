@@ -14,22 +14,22 @@ from typing import Any
 
 from qgdr_pyserini.collection.corpus import Passage, read_corpus
 from qgdr_pyserini.collection.passage_store import PASSAGES, store_of_corpus, write_store
-from qgdr_pyserini.encode.ahead import ahead
-from qgdr_pyserini.encode.computing import automatic_batch_tokens
-from qgdr_pyserini.encode.devices import compute, device_names, load_on_all
-from qgdr_pyserini.encode.index_types import write_index
+from qgdr_pyserini.encode.faiss_types import write_index
+from qgdr_pyserini.encode.journal import DOCIDS, FILES, STORE, Unfinished
 from qgdr_pyserini.encode.manifest import MANIFEST, IndexManifest, note_store
 from qgdr_pyserini.encode.options import EncodingOptions
-from qgdr_pyserini.encode.precision import choose_precision, set_precision
-from qgdr_pyserini.encode.progress import Advance
-from qgdr_pyserini.encode.reading import WindowReader, describe_files
-from qgdr_pyserini.encode.unfinished import DOCIDS, FILES, STORE, Unfinished
+from qgdr_pyserini.encode.windows import WindowReader, describe_files
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.files import atomic_path, put_in_place, read_lines, refuse_existing
 from qgdr_pyserini.lock import only_writer
 from qgdr_pyserini.model.dual_encoder import DualEncoder
+from qgdr_pyserini.model.inference.batching import automatic_batch_tokens
+from qgdr_pyserini.model.inference.devices import compute, device_names, load_on_all
+from qgdr_pyserini.model.inference.precision import choose_precision, set_precision
+from qgdr_pyserini.model.inference.prefetch import prefetch
 from qgdr_pyserini.model.registry import DEFAULT_ENCODER, is_ours
 from qgdr_pyserini.model.towers import Tower, Towers, find_towers
+from qgdr_pyserini.progress import Advance
 
 INDEX = "index"
 
@@ -183,7 +183,7 @@ def _append_windows(
     reader: WindowReader, work: Unfinished, models: list[DualEncoder], advance: Advance
 ) -> None:
     budget = work.segments[-1].batch_tokens if work.segments else work.job["batch_tokens"]
-    with ahead(reader) as tokenized, closing(compute(tokenized, models, budget, advance)) as computed:
+    with prefetch(reader) as tokenized, closing(compute(tokenized, models, budget, advance)) as computed:
         for window, vectors, batch_tokens in computed:
             work.append(window.passages, vectors, window.contents, batch_tokens)
 

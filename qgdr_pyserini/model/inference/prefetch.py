@@ -1,4 +1,4 @@
-"""Doing the next items of an iteration while the present one is used."""
+"""Making the next items of an iteration while the present one is used."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Item = TypeVar("Item")
 
 
 @contextlib.contextmanager
-def ahead(items: Iterable[Item], depth: int = 2) -> Iterator[Iterator[Item]]:
+def prefetch(items: Iterable[Item], depth: int = 2) -> Iterator[Iterator[Item]]:
     """Run an iteration in a thread of its own.
 
     It pays where making an item releases Python's lock, as reading, unpacking and tokenising do.
@@ -32,7 +32,7 @@ def ahead(items: Iterable[Item], depth: int = 2) -> Iterator[Iterator[Item]]:
 
     Examples
     --------
-    >>> with ahead(range(3)) as numbers:
+    >>> with prefetch(range(3)) as numbers:
     ...     list(numbers)
     [0, 1, 2]
     """
@@ -46,7 +46,7 @@ def ahead(items: Iterable[Item], depth: int = 2) -> Iterator[Iterator[Item]]:
 
 class _Worker(threading.Thread, Generic[Item]):
     def __init__(self, items: Iterable[Item], depth: int) -> None:
-        super().__init__(name="qgdr-ahead", daemon=True)
+        super().__init__(name="qgdr-prefetch", daemon=True)
         self._items = items
         self._queue: queue.Queue[Item | None] = queue.Queue(depth)
         self._stopped = threading.Event()

@@ -63,8 +63,8 @@ def _report(sender: Any, work: Callable[..., None], arguments: tuple[Any, ...]) 
 
 def load() -> None:
     """Import what a build imports."""
-    from qgdr_pyserini.collection.builders import BUILDERS
-    from qgdr_pyserini.collection.ir_library import find_dataset
+    from qgdr_pyserini.collection.loaders.base import BUILDERS
+    from qgdr_pyserini.collection.loaders.ir_library import find_dataset
 
     assert "ir_datasets" in BUILDERS
     find_dataset("cranfield")
@@ -72,7 +72,7 @@ def load() -> None:
 
 def build(documents: int, words: int, output: str) -> None:
     """Build a collection of so many documents of so many words."""
-    from qgdr_pyserini.collection.builders import build_collection
+    from qgdr_pyserini.collection.loaders.base import build_collection
     from qgdr_pyserini.collection.request import BuildRequest
 
     register(documents, words)

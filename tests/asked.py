@@ -9,7 +9,7 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
-from qgdr_pyserini.collection.sample_collection import build_sample
+from qgdr_pyserini.collection.loaders.sample import build_sample
 from qgdr_pyserini.encode.corpus_encoder import encode_corpus
 from qgdr_pyserini.encode.options import EncodingOptions
 

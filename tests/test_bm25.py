@@ -10,8 +10,8 @@ import pytest
 
 from qgdr_pyserini.cli.bm25 import bm25
 from qgdr_pyserini.cli.group import OneLineErrorGroup
+from qgdr_pyserini.collection.loaders.xquad import build_xquad
 from qgdr_pyserini.collection.topics import read_topics
-from qgdr_pyserini.collection.xquad import build_xquad
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.pyserini_plugin import lucene
 from qgdr_pyserini.pyserini_plugin.bm25 import KEPT, Options, Reporter, write_bm25_runs

@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from qgdr_pyserini.cli.main import main
-from qgdr_pyserini.collection.xquad import build_xquad
-from qgdr_pyserini.dictionary.translating import TranslatedWord
+from qgdr_pyserini.collection.loaders.xquad import build_xquad
+from qgdr_pyserini.dictionary.translate import TranslatedWord
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.pyserini_plugin import lucene
 from qgdr_pyserini.pyserini_plugin.bm25 import Options, Reporter, write_bm25_runs

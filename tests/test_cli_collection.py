@@ -9,9 +9,9 @@ from click.testing import CliRunner
 from qgdr_pyserini.cli.collection import collection
 from qgdr_pyserini.cli.encode import encode_corpus
 from qgdr_pyserini.cli.group import OneLineErrorGroup
-from qgdr_pyserini.collection.builders import BUILDERS
 from qgdr_pyserini.collection.collection import Collection
 from qgdr_pyserini.collection.corpus import read_corpus
+from qgdr_pyserini.collection.loaders.base import BUILDERS
 
 GROUP = OneLineErrorGroup("qgdr", commands=[collection, encode_corpus])
 

@@ -8,7 +8,7 @@ from pyserini.trectools import TrecRun
 
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.evaluate.fusion import BY_RANK, BY_SCORE, add_fused, fuse
-from qgdr_pyserini.evaluate.runs import System
+from qgdr_pyserini.evaluate.systems import System
 from qgdr_pyserini.evaluate.trec import rank_hits
 
 DOCIDS = st.sampled_from(["a", "b", "c", "dé", "多"])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.evaluate.languages import group_queries, language_of, read_languages
-from qgdr_pyserini.evaluate.runs import find_runs, read_systems
+from qgdr_pyserini.evaluate.systems import find_runs, read_systems
 from qgdr_pyserini.evaluate.trec import read_qrels, read_run
 
 IDS = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zs", "Zl", "Zp")), min_size=1, max_size=8)

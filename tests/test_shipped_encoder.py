@@ -10,8 +10,8 @@ from sentence_transformers import SentenceTransformer
 from transformers import AutoModel, AutoTokenizer
 
 from qgdr_pyserini.collection.corpus import read_corpus
+from qgdr_pyserini.collection.loaders.xquad import build_xquad
 from qgdr_pyserini.collection.topics import read_topics
-from qgdr_pyserini.collection.xquad import build_xquad
 from qgdr_pyserini.evaluate.reproduce.reproduction import read_reproduction
 from qgdr_pyserini.evaluate.trec import read_run
 from qgdr_pyserini.model.dual_encoder import DualEncoder

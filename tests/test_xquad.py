@@ -9,8 +9,8 @@ import pytest
 from qgdr_pyserini.collection.answers import read_answers
 from qgdr_pyserini.collection.collection import Collection
 from qgdr_pyserini.collection.corpus import Passage, read_corpus
+from qgdr_pyserini.collection.loaders.xquad import HUB_LANGUAGES, build_xquad
 from qgdr_pyserini.collection.topics import read_topics
-from qgdr_pyserini.collection.xquad import HUB_LANGUAGES, build_xquad
 from qgdr_pyserini.errors import InputError, QgdrError
 
 DANUBE = "The Danube  rises in the Black\nForest. "

@@ -18,7 +18,8 @@ from qgdr_pyserini.api.frames import (
     to_topics,
     topics_frame,
 )
-from qgdr_pyserini.collection import builders, runs
+from qgdr_pyserini.collection import runs
+from qgdr_pyserini.collection.loaders import base as builders
 from qgdr_pyserini.collection.collection import Collection
 from qgdr_pyserini.collection.request import BuildRequest
 from qgdr_pyserini.errors import QgdrError

@@ -98,7 +98,7 @@ def build(
       qgdr collection build trec --corpus TIPSTER/ --topics en=topics.51-100 --qrels qrels.51-100 \\
         --output collections/trec1
     """
-    from qgdr_pyserini.collection.builders import build_collection
+    from qgdr_pyserini.collection.loaders.base import build_collection
     from qgdr_pyserini.collection.request import BuildRequest
 
     request = BuildRequest(

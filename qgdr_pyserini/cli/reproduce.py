@@ -45,7 +45,7 @@ def reproduce(folder: Path, mode: str, data: str | None, work: Path | None) -> N
       qgdr reproduce runs/teachers --data data --work work/teachers
       qgdr reproduce runs/ablation --data data --work work/ablation --extend
     """
-    from qgdr_pyserini.evaluate.reproduce import reproducing
+    from qgdr_pyserini.evaluate.reproduce import reproduce as reproducing
 
     def say(line: str) -> None:
         click.echo(line, err=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from qgdr_pyserini.collection.corpus import Passage
-from qgdr_pyserini.collection.qrels import Judgement
+from qgdr_pyserini.collection.trec import Judgement
 
 
 class AbsentPassages:

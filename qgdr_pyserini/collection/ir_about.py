@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from qgdr_pyserini.collection.ir_access import terms_of_use
-from qgdr_pyserini.collection.ir_library import IrDataset
+from qgdr_pyserini.collection.loaders.ir_library import IrDataset
 
 _TAG = re.compile(r"<[^>]*>")
 _LICENCE = re.compile(r"\blicen[cs]e", re.IGNORECASE)

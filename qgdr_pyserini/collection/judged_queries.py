@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from qgdr_pyserini.collection.qrels import Judgement, Qrels
+from qgdr_pyserini.collection.trec import Judgement, Qrels
 from qgdr_pyserini.collection.trec_ids import TrecIds
 from qgdr_pyserini.errors import QgdrError
 

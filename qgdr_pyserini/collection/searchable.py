@@ -9,7 +9,7 @@ from pathlib import Path
 
 from qgdr_pyserini.collection.answers import Answers
 from qgdr_pyserini.collection.corpus import Passage, read_corpus
-from qgdr_pyserini.collection.qrels import Judgement
+from qgdr_pyserini.collection.trec import Judgement
 from qgdr_pyserini.collection.writer import Contents
 from qgdr_pyserini.errors import QgdrError
 

@@ -14,8 +14,8 @@ from qgdr_pyserini.collection.absent import AbsentPassages
 from qgdr_pyserini.collection.answers import Answers, write_answers
 from qgdr_pyserini.collection.collection import ANSWERS, CORPUS, MANIFEST, QRELS, Collection, refuse_output
 from qgdr_pyserini.collection.corpus import Passage, write_corpus
-from qgdr_pyserini.collection.qrels import Judgement, write_qrels
 from qgdr_pyserini.collection.topics import topics_language, write_topics
+from qgdr_pyserini.collection.trec import Judgement, write_qrels
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.files import atomic_directory, atomic_text
 

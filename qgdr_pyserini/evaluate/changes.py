@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from qgdr_pyserini.evaluate.results import Comparison
-from qgdr_pyserini.evaluate.runs import System
+from qgdr_pyserini.evaluate.systems import System
 from qgdr_pyserini.evaluate.trec import Qrels
 
 SHOWN_QUERIES = 5

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.evaluate.metrics import import_ranx
-from qgdr_pyserini.evaluate.runs import System
+from qgdr_pyserini.evaluate.systems import System
 from qgdr_pyserini.evaluate.trec import Run, rank_hits
 
 BY_RANK = ("rrf", "isr", "log_isr", "logn_isr", "bordafuse")

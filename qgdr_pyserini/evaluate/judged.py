@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from qgdr_pyserini.evaluate.runs import System
+from qgdr_pyserini.evaluate.systems import System
 from qgdr_pyserini.evaluate.trec import Qrels, Run
 
 TOLERATED = 0.1

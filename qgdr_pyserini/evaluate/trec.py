@@ -12,7 +12,7 @@ import os
 
 import numpy as np
 
-from qgdr_pyserini.collection.qrels import Qrels, read_qrels
+from qgdr_pyserini.collection.trec import Qrels, read_qrels
 from qgdr_pyserini.collection.trec_columns import read_columns
 from qgdr_pyserini.errors import InputError
 

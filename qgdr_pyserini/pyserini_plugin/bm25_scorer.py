@@ -11,7 +11,7 @@ from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.collection.tevatron import CandidateList
 from qgdr_pyserini.dictionary.dictionary import Dictionary
 from qgdr_pyserini.dictionary.loading import base_language, read_dictionaries
-from qgdr_pyserini.dictionary.translating import translate
+from qgdr_pyserini.dictionary.translate import translate
 from qgdr_pyserini.pyserini_plugin import lucene
 
 _ENGLISH = "en"

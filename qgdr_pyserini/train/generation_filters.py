@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.collection.tevatron import CandidateList
-from qgdr_pyserini.dictionary.identifying import ENGLISH, LanguageIdentifier
+from qgdr_pyserini.dictionary.language_id import ENGLISH, LanguageIdentifier
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.train.generation_settings import GenerationSettings
 from qgdr_pyserini.train.negatives import Ranking

@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from qgdr_pyserini.evaluate.figures import GRID, MOST_SYSTEMS, SERIES, STYLE, Drawing
-from qgdr_pyserini.evaluate.reproduce.curve_scores import Curve, Panel
+from qgdr_pyserini.evaluate.reports.figures import GRID, MOST_SYSTEMS, SERIES, STYLE, Drawing
 from qgdr_pyserini.evaluate.reproduce.curve_settings import CurveSettings
+from qgdr_pyserini.evaluate.reproduce.curves import Curve, Panel
 
 _MARKERS = "osD^vPX*"
 

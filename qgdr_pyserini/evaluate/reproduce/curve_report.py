@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from qgdr_pyserini.evaluate.bootstrap import CONFIDENCE, RESAMPLES
-from qgdr_pyserini.evaluate.report import JSON, MARKDOWN
+from qgdr_pyserini.evaluate.reports.report import JSON, MARKDOWN
+from qgdr_pyserini.evaluate.reports.tables import count
 from qgdr_pyserini.evaluate.reproduce.curve_figure import draw_curves
-from qgdr_pyserini.evaluate.reproduce.curve_scores import Curve, Panel, Point, score_curves
 from qgdr_pyserini.evaluate.reproduce.curve_settings import CurveSettings
+from qgdr_pyserini.evaluate.reproduce.curves import Curve, Panel, Point, score_curves
 from qgdr_pyserini.evaluate.reproduce.reproduction import Reproduction
-from qgdr_pyserini.evaluate.tables import count
 from qgdr_pyserini.files import atomic_text
 
 _FORMAT = "qgdr-curves/1"

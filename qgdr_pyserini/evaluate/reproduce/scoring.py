@@ -15,7 +15,7 @@ from qgdr_pyserini.evaluate.languages import EVERYTHING, group_queries
 from qgdr_pyserini.evaluate.metrics import score_queries
 from qgdr_pyserini.evaluate.reproduce.kept_runs import checksum
 from qgdr_pyserini.evaluate.reproduce.reproduction import MEAN, QRELS, Reproduction, Scores, run_name
-from qgdr_pyserini.evaluate.runs import System, read_system
+from qgdr_pyserini.evaluate.systems import System, read_system
 from qgdr_pyserini.evaluate.trec import Qrels, read_qrels
 
 _ROUNDING = 1e-9

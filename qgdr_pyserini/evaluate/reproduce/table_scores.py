@@ -19,8 +19,8 @@ from qgdr_pyserini.evaluate.reproduce.reproduction import MEAN, QRELS, Reproduct
 from qgdr_pyserini.evaluate.reproduce.table_settings import TableSettings
 from qgdr_pyserini.evaluate.reproduce.varying import choices, fill
 from qgdr_pyserini.evaluate.results import Difference, SystemScores
-from qgdr_pyserini.evaluate.runs import read_system
 from qgdr_pyserini.evaluate.statistics import summarise
+from qgdr_pyserini.evaluate.systems import read_system
 from qgdr_pyserini.evaluate.trec import Qrels, read_qrels
 
 Array = NDArray[np.float64]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from qgdr_pyserini.evaluate.reports.tables import MEAN, how_tested, mean_of, row_names, score_of
 from qgdr_pyserini.evaluate.results import Comparison
-from qgdr_pyserini.evaluate.tables import MEAN, how_tested, mean_of, row_names, score_of
 
 _SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%",

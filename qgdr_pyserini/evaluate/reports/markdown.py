@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from qgdr_pyserini.evaluate.results import Comparison
-from qgdr_pyserini.evaluate.tables import (
+from qgdr_pyserini.evaluate.reports.tables import (
     LEGEND,
     Row,
     count,
@@ -15,6 +14,7 @@ from qgdr_pyserini.evaluate.tables import (
     notes,
     score_rows,
 )
+from qgdr_pyserini.evaluate.results import Comparison
 
 # Asterisks and underscores in front of a space or the end open nothing: the marks stay as they are.
 _SPECIAL = re.compile(r"[\\|`\[]|<(?=\S)|[*_](?=[*_]*[^\s*_])")

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from qgdr_pyserini.evaluate.bootstrap import CONFIDENCE, RESAMPLES
-from qgdr_pyserini.evaluate.report import JSON, MARKDOWN
+from qgdr_pyserini.evaluate.reports.report import JSON, MARKDOWN
+from qgdr_pyserini.evaluate.reports.tables import count, mark_difference, p_text
 from qgdr_pyserini.evaluate.reproduce.reproduction import MEAN, Reproduction
 from qgdr_pyserini.evaluate.reproduce.table_scores import Cell, Table, score_tables
 from qgdr_pyserini.evaluate.reproduce.table_settings import TableSettings
-from qgdr_pyserini.evaluate.tables import count, mark_difference, p_text
 from qgdr_pyserini.files import atomic_text
 
 _FORMAT = "qgdr-table/1"

@@ -10,16 +10,16 @@ from qgdr_pyserini.collection.collection import Collection, refuse_output
 from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.collection.ir_about import citations, licence_text
 from qgdr_pyserini.collection.ir_access import terms_of_use
-from qgdr_pyserini.collection.ir_library import PREFIX, IrDataset, find_dataset, quiet_library
 from qgdr_pyserini.collection.judged_queries import JudgedQueries
-from qgdr_pyserini.collection.qrels import Qrels
-from qgdr_pyserini.collection.record_fields import (
+from qgdr_pyserini.collection.loaders.ir_library import PREFIX, IrDataset, find_dataset, quiet_library
+from qgdr_pyserini.collection.loaders.records import (
     field_language,
     make_passage,
     parse_fields,
     question_text,
 )
 from qgdr_pyserini.collection.request import BuildRequest
+from qgdr_pyserini.collection.trec import Qrels
 from qgdr_pyserini.collection.trec_ids import PassageIds
 from qgdr_pyserini.collection.writer import Contents, write_collection
 from qgdr_pyserini.errors import QgdrError

@@ -19,7 +19,7 @@ from qgdr_pyserini.evaluate.reproduce.curve_settings import CurveSettings
 from qgdr_pyserini.evaluate.reproduce.reproduction import QRELS, Reproduction, run_name
 from qgdr_pyserini.evaluate.reproduce.scoring import found_queries
 from qgdr_pyserini.evaluate.reproduce.varying import fill, names_in
-from qgdr_pyserini.evaluate.runs import read_system
+from qgdr_pyserini.evaluate.systems import read_system
 from qgdr_pyserini.evaluate.trec import Qrels, read_qrels
 
 Array = NDArray[np.float64]

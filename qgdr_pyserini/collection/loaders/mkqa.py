@@ -13,10 +13,10 @@ from typing import Any
 from qgdr_pyserini.collection.collection import Collection, refuse_output
 from qgdr_pyserini.collection.hub_sets import Fetch, fetch_files, find_files
 from qgdr_pyserini.collection.jsonl import read_objects
+from qgdr_pyserini.collection.loaders.xor_tydi import find_passages
 from qgdr_pyserini.collection.request import HUB, BuildRequest
 from qgdr_pyserini.collection.searchable import Question, gather
 from qgdr_pyserini.collection.writer import write_collection
-from qgdr_pyserini.collection.xor_tydi import find_passages
 from qgdr_pyserini.errors import InputError
 
 SOURCE = "MKQA (https://github.com/apple/ml-mkqa)"

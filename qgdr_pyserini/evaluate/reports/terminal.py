@@ -11,8 +11,8 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from qgdr_pyserini.evaluate.reports.tables import LEGEND, Row, notes, score_rows
 from qgdr_pyserini.evaluate.results import Comparison
-from qgdr_pyserini.evaluate.tables import LEGEND, Row, notes, score_rows
 
 _UNLIMITED = 10_000
 _LONG_WORD = 16

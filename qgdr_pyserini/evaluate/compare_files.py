@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 
 from qgdr_pyserini.collection.topics import read_topics
 from qgdr_pyserini.errors import QgdrError
-from qgdr_pyserini.evaluate.answered import Answered, read_answered, read_passages
+from qgdr_pyserini.evaluate.answers import Answered, read_answered, read_passages
 from qgdr_pyserini.evaluate.changes import largest_changes
 from qgdr_pyserini.evaluate.compare import compare
 from qgdr_pyserini.evaluate.curves import recall_curve
 from qgdr_pyserini.evaluate.fusion import add_fused
-from qgdr_pyserini.evaluate.html import Changes
 from qgdr_pyserini.evaluate.languages import read_languages
 from qgdr_pyserini.evaluate.metrics import (
     ANSWER_METRICS,
@@ -25,9 +24,10 @@ from qgdr_pyserini.evaluate.metrics import (
     check_metrics,
     is_answer_metric,
 )
-from qgdr_pyserini.evaluate.report import refuse_files, refuse_report, write_report
+from qgdr_pyserini.evaluate.reports.html import Changes
+from qgdr_pyserini.evaluate.reports.report import refuse_files, refuse_report, write_report
 from qgdr_pyserini.evaluate.results import Comparison
-from qgdr_pyserini.evaluate.runs import System, find_runs, read_systems
+from qgdr_pyserini.evaluate.systems import System, find_runs, read_systems
 from qgdr_pyserini.evaluate.trec import Qrels, read_qrels
 from qgdr_pyserini.evaluate.xor_retrieve import write_predictions
 from qgdr_pyserini.files import expand_pattern

@@ -8,16 +8,16 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from qgdr_pyserini.collection.collection import Collection
-from qgdr_pyserini.collection.folders import build_beir, build_tevatron
-from qgdr_pyserini.collection.ir_library import PREFIX
-from qgdr_pyserini.collection.ir_set import build_ir_dataset
-from qgdr_pyserini.collection.mkqa import build_mkqa
-from qgdr_pyserini.collection.monolingual import build_miracl, build_mr_tydi
+from qgdr_pyserini.collection.loaders.folders import build_beir, build_tevatron
+from qgdr_pyserini.collection.loaders.ir_datasets import build_ir_dataset
+from qgdr_pyserini.collection.loaders.ir_library import PREFIX
+from qgdr_pyserini.collection.loaders.mkqa import build_mkqa
+from qgdr_pyserini.collection.loaders.monolingual import build_miracl, build_mr_tydi
+from qgdr_pyserini.collection.loaders.sample import build_sample
+from qgdr_pyserini.collection.loaders.trec import build_trec
+from qgdr_pyserini.collection.loaders.xor_tydi import build_xor_tydi
+from qgdr_pyserini.collection.loaders.xquad import build_xquad
 from qgdr_pyserini.collection.request import BuildRequest
-from qgdr_pyserini.collection.sample_collection import build_sample
-from qgdr_pyserini.collection.trec_set import build_trec
-from qgdr_pyserini.collection.xor_tydi import build_xor_tydi
-from qgdr_pyserini.collection.xquad import build_xquad
 from qgdr_pyserini.errors import QgdrError
 
 

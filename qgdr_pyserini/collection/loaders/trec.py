@@ -12,11 +12,11 @@ from typing import Any
 
 from qgdr_pyserini.collection.collection import Collection, refuse_output
 from qgdr_pyserini.collection.corpus import SUFFIXES, Passage, read_corpus
-from qgdr_pyserini.collection.ir_library import quiet_library
 from qgdr_pyserini.collection.judged_queries import JudgedQueries
-from qgdr_pyserini.collection.qrels import read_qrels
-from qgdr_pyserini.collection.record_fields import make_passage, parse_fields, question_text
+from qgdr_pyserini.collection.loaders.ir_library import quiet_library
+from qgdr_pyserini.collection.loaders.records import make_passage, parse_fields, question_text
 from qgdr_pyserini.collection.request import BuildRequest
+from qgdr_pyserini.collection.trec import read_qrels
 from qgdr_pyserini.collection.trec_ids import PassageIds
 from qgdr_pyserini.collection.writer import Contents, write_collection
 from qgdr_pyserini.errors import InputError, QgdrError, first_line

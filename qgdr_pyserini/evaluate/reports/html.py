@@ -10,9 +10,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from qgdr_pyserini.evaluate.changes import Change
-from qgdr_pyserini.evaluate.figures import SERIES, Drawing
-from qgdr_pyserini.evaluate.results import ALL_QUERIES, Comparison
-from qgdr_pyserini.evaluate.tables import (
+from qgdr_pyserini.evaluate.reports.figures import SERIES, Drawing
+from qgdr_pyserini.evaluate.reports.tables import (
     LEGEND,
     MEAN,
     count,
@@ -25,6 +24,7 @@ from qgdr_pyserini.evaluate.tables import (
     score_of,
     score_rows,
 )
+from qgdr_pyserini.evaluate.results import ALL_QUERIES, Comparison
 
 DARK_SERIES = ("#8a97a5", "#5aa9ff", "#ff9a5c", "#4fd1c0", "#b79bff", "#f2c14e", "#ff8fc0", "#a3d65c")
 """`SERIES` on a dark page."""
@@ -58,7 +58,7 @@ def to_html(comparison: Comparison, drawings: Sequence[Drawing], changes: Sequen
         The document; equal input gives equal bytes.
     """
     environment = Environment(
-        loader=PackageLoader("qgdr_pyserini.evaluate", "templates"),
+        loader=PackageLoader("qgdr_pyserini.evaluate.reports", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -17,14 +17,14 @@ from pathlib import Path
 from qgdr_pyserini.collection.answers import Answers
 from qgdr_pyserini.collection.collection import Collection, refuse_output
 from qgdr_pyserini.collection.corpus import Passage
-from qgdr_pyserini.collection.qrels import Judgement
-from qgdr_pyserini.collection.squad import (
+from qgdr_pyserini.collection.loaders.squad import (
     HubLoader,
     Row,
     load_squad_from_hub,
     read_squad_file,
     validation_split,
 )
+from qgdr_pyserini.collection.trec import Judgement
 from qgdr_pyserini.collection.writer import Contents, write_collection
 from qgdr_pyserini.errors import InputError, QgdrError
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from qgdr_pyserini.errors import QgdrError
-from qgdr_pyserini.evaluate.comparing import Request, run_comparison
+from qgdr_pyserini.evaluate.compare_files import Request, run_comparison
 from qgdr_pyserini.evaluate.reproduce.curve_report import write_curve_report
 from qgdr_pyserini.evaluate.reproduce.kept_runs import checksum
 from qgdr_pyserini.evaluate.reproduce.remaking import remake
@@ -21,7 +21,7 @@ from qgdr_pyserini.evaluate.reproduce.reproduction import (
     write_results,
 )
 from qgdr_pyserini.evaluate.reproduce.scoring import Row, compare_scores, find_faults, score_folder
-from qgdr_pyserini.evaluate.reproduce.table_report import write_table_report
+from qgdr_pyserini.evaluate.reproduce.tables import write_table_report
 from qgdr_pyserini.lock import only_writer
 
 Say = Callable[[str], object]

@@ -19,8 +19,8 @@ from qgdr_pyserini.collection.loaders.monolingual import build_miracl, build_mr_
 from qgdr_pyserini.collection.loaders.xor_tydi import build_xor_tydi
 from qgdr_pyserini.collection.request import BuildRequest
 from qgdr_pyserini.collection.topics import read_topics
+from qgdr_pyserini.collection.trec import read_qrels
 from qgdr_pyserini.errors import InputError, QgdrError
-from qgdr_pyserini.evaluate.trec import read_qrels
 
 PASSAGES = [
     {"docid": "1#0", "title": "Oulu", "text": "A city."},

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qgdr_pyserini.cli.main import main
+from qgdr_pyserini.collection.trec import rank_hits, read_run
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.evaluate.reproduce.kept_runs import checksum, write_kept_run
 from qgdr_pyserini.evaluate.reproduce.remaking import remake
@@ -19,7 +20,6 @@ from qgdr_pyserini.evaluate.reproduce.reproduction import (
     read_reproduction,
     write_results,
 )
-from qgdr_pyserini.evaluate.trec import rank_hits, read_run
 
 RUNS = Path(__file__).resolve().parent.parent / "runs"
 SMALL = """

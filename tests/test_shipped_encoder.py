@@ -12,8 +12,8 @@ from transformers import AutoModel, AutoTokenizer
 from qgdr_pyserini.collection.corpus import read_corpus
 from qgdr_pyserini.collection.loaders.xquad import build_xquad
 from qgdr_pyserini.collection.topics import read_topics
+from qgdr_pyserini.collection.trec import read_run
 from qgdr_pyserini.evaluate.reproduce.reproduction import read_reproduction
-from qgdr_pyserini.evaluate.trec import read_run
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.pooling import pool
 from qgdr_pyserini.model.registry import find_encoder

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qgdr_pyserini.api.frames import (
@@ -18,9 +17,9 @@ from qgdr_pyserini.api.frames import (
     to_topics,
     topics_frame,
 )
-from qgdr_pyserini.collection import runs
-from qgdr_pyserini.collection.loaders import base as builders
+from qgdr_pyserini.collection import trec
 from qgdr_pyserini.collection.collection import Collection
+from qgdr_pyserini.collection.loaders import base as builders
 from qgdr_pyserini.collection.request import BuildRequest
 from qgdr_pyserini.errors import QgdrError
 
@@ -176,4 +175,4 @@ def write_run(run: AnyRun, path: AnyPath, tag: str = "qgdr") -> None:
     """
     if tag.split() != [tag]:
         raise QgdrError(f"tag {tag!r}: is empty or holds whitespace, which TREC files cannot")
-    runs.write_run(Path(path), ((qid, hits.items()) for qid, hits in to_run(run).items()), tag)
+    trec.write_run(path, ((qid, hits.items()) for qid, hits in to_run(run).items()), tag)

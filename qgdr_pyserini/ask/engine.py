@@ -13,9 +13,9 @@ from qgdr_pyserini.ask.lexical import LexicalSearcher, ensure_lucene_index
 from qgdr_pyserini.ask.marking import Marker
 from qgdr_pyserini.ask.passages import open_passages
 from qgdr_pyserini.collection.passage_store import PassageStore
+from qgdr_pyserini.collection.trec import rank_hits
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.evaluate.fusion import scaled
-from qgdr_pyserini.evaluate.trec import rank_hits
 
 FUSED = 100
 """Passages of either search that a hybrid one adds up, at least."""

@@ -18,7 +18,7 @@ import regex
 from numpy.typing import NDArray
 
 from qgdr_pyserini.collection.answers import Answers
-from qgdr_pyserini.evaluate.trec import Run
+from qgdr_pyserini.collection.trec import Run
 
 _TOKEN = regex.compile(r"[\p{L}\p{N}\p{M}]+|[^\p{Z}\p{C}]")
 _METRIC = re.compile(r"answer-recall@([1-9][0-9]{0,8})")

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from qgdr_pyserini.collection.answers import Answers, read_answers
 from qgdr_pyserini.collection.corpus import read_corpus
+from qgdr_pyserini.collection.trec import Run
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.evaluate.answer_recall import answer_cut, score_answer_recall
 from qgdr_pyserini.evaluate.systems import System
-from qgdr_pyserini.evaluate.trec import Run
 from qgdr_pyserini.evaluate.words import has_sentence_model
 from qgdr_pyserini.evaluate.xor_retrieve import TokenizedTexts, score_budget, span_answers, token_budget
 

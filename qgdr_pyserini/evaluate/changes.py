@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from qgdr_pyserini.collection.trec import Qrels
 from qgdr_pyserini.evaluate.results import Comparison
 from qgdr_pyserini.evaluate.systems import System
-from qgdr_pyserini.evaluate.trec import Qrels
 
 SHOWN_QUERIES = 5
 SHOWN_PASSAGES = 2

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from qgdr_pyserini.collection.trec import Qrels
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.evaluate.answers import Answered, score_answers
 from qgdr_pyserini.evaluate.judged import uneven_judgements
@@ -17,7 +18,6 @@ from qgdr_pyserini.evaluate.parallel import question_numbers
 from qgdr_pyserini.evaluate.results import ALL_QUERIES, Comparison, Coverage, QueryScores, SystemScores
 from qgdr_pyserini.evaluate.statistics import summarise
 from qgdr_pyserini.evaluate.systems import System
-from qgdr_pyserini.evaluate.trec import Qrels
 
 
 @dataclass(frozen=True)

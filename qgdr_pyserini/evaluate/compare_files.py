@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qgdr_pyserini.collection.topics import read_topics
+from qgdr_pyserini.collection.trec import Qrels, read_qrels
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.evaluate.answers import Answered, read_answered, read_passages
 from qgdr_pyserini.evaluate.changes import largest_changes
@@ -28,7 +29,6 @@ from qgdr_pyserini.evaluate.reports.html import Changes
 from qgdr_pyserini.evaluate.reports.report import refuse_files, refuse_report, write_report
 from qgdr_pyserini.evaluate.results import Comparison
 from qgdr_pyserini.evaluate.systems import System, find_runs, read_systems
-from qgdr_pyserini.evaluate.trec import Qrels, read_qrels
 from qgdr_pyserini.evaluate.xor_retrieve import write_predictions
 from qgdr_pyserini.files import expand_pattern
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from qgdr_pyserini.evaluate.trec import Qrels, Run
+from qgdr_pyserini.collection.trec import Qrels, Run
 
 DEEPEST = 1_000
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from qgdr_pyserini.collection.corpus import read_corpus
 from qgdr_pyserini.collection.topics import read_topics
-from qgdr_pyserini.evaluate.trec import read_qrels, read_run
+from qgdr_pyserini.collection.trec import read_qrels, read_run
 
 
 class Found(NamedTuple):

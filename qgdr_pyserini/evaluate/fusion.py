@@ -6,10 +6,10 @@ import difflib
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 
+from qgdr_pyserini.collection.trec import Run, rank_hits
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.evaluate.metrics import import_ranx
 from qgdr_pyserini.evaluate.systems import System
-from qgdr_pyserini.evaluate.trec import Run, rank_hits
 
 BY_RANK = ("rrf", "isr", "log_isr", "logn_isr", "bordafuse")
 BY_SCORE = ("sum", "mnz", "anz", "max", "min", "med")

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from qgdr_pyserini.collection.trec import Qrels, Run
 from qgdr_pyserini.evaluate.systems import System
-from qgdr_pyserini.evaluate.trec import Qrels, Run
 
 TOLERATED = 0.1
 """Difference in judged@k above which a comparison is warned about."""

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qgdr_pyserini.collection.trec import Qrels, Run
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.evaluate.answer_recall import answer_cut
 from qgdr_pyserini.evaluate.judged import judged_cut, score_judged
-from qgdr_pyserini.evaluate.trec import Qrels, Run
 from qgdr_pyserini.evaluate.xor_retrieve import token_budget
 
 DEFAULT_METRICS = ("recall@10", "ndcg@10", "mrr@10")

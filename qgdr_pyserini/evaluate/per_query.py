@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from qgdr_pyserini.collection.topics import read_topics, topics_language
+from qgdr_pyserini.collection.trec import Qrels, read_qrels
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.evaluate.languages import language_of
 from qgdr_pyserini.evaluate.systems import System, read_systems
-from qgdr_pyserini.evaluate.trec import Qrels, read_qrels
 from qgdr_pyserini.files import expand_pattern
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from qgdr_pyserini.collection.trec import Run, read_run
 from qgdr_pyserini.errors import InputError, QgdrError
-from qgdr_pyserini.evaluate.trec import Run, read_run
 from qgdr_pyserini.files import expand_pattern
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qgdr_pyserini.collection.answers import Answers
-from qgdr_pyserini.evaluate.trec import Run
+from qgdr_pyserini.collection.trec import Run
 from qgdr_pyserini.evaluate.words import words
 from qgdr_pyserini.files import atomic_text
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from qgdr_pyserini.collection.trec import Qrels, read_qrels
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.evaluate.bootstrap import Interval, intervals, resampled_means
 from qgdr_pyserini.evaluate.languages import language_of
@@ -20,7 +21,6 @@ from qgdr_pyserini.evaluate.reproduce.reproduction import QRELS, Reproduction, r
 from qgdr_pyserini.evaluate.reproduce.scoring import found_queries
 from qgdr_pyserini.evaluate.reproduce.varying import fill, names_in
 from qgdr_pyserini.evaluate.systems import read_system
-from qgdr_pyserini.evaluate.trec import Qrels, read_qrels
 
 Array = NDArray[np.float64]
 

@@ -8,7 +8,7 @@ import shutil
 from itertools import islice
 from pathlib import Path
 
-from qgdr_pyserini.evaluate.trec import Run, rank_hits
+from qgdr_pyserini.collection.trec import Run, rank_hits, write_run
 from qgdr_pyserini.files import atomic_text
 
 _DECIMALS = (1, 2, 3, 4, 6)
@@ -28,11 +28,8 @@ def write_kept_run(path: str | os.PathLike[str], run: Run, hits: int, tag: str) 
     tag
         The system's name.
     """
-    with atomic_text(path) as file:
-        for qid in sorted(run):
-            kept = _shortened(dict(islice(run[qid].items(), hits)))
-            for rank, (docid, score) in enumerate(kept.items(), 1):
-                file.write(f"{qid} Q0 {docid} {rank} {score} {tag}\n")
+    kept = ((qid, _shortened(dict(islice(run[qid].items(), hits))).items()) for qid in sorted(run))
+    write_run(path, kept, tag, decimals=None)
 
 
 def write_kept_qrels(path: Path, qrels: str | os.PathLike[str]) -> None:

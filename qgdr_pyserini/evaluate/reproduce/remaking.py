@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from qgdr_pyserini.collection.collection import Collection
+from qgdr_pyserini.collection.trec import read_qrels
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.evaluate.reproduce.kept_runs import write_kept_qrels, write_kept_run
 from qgdr_pyserini.evaluate.reproduce.reproduction import QRELS, Reproduction, run_name
 from qgdr_pyserini.evaluate.systems import read_system
-from qgdr_pyserini.evaluate.trec import read_qrels
 from qgdr_pyserini.files import atomic_text
 
 _DONE = "commands-done.txt"

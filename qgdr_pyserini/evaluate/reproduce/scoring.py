@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from qgdr_pyserini.collection.trec import Qrels, read_qrels
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.evaluate.fusion import fuse
 from qgdr_pyserini.evaluate.languages import EVERYTHING, group_queries
@@ -16,7 +17,6 @@ from qgdr_pyserini.evaluate.metrics import score_queries
 from qgdr_pyserini.evaluate.reproduce.kept_runs import checksum
 from qgdr_pyserini.evaluate.reproduce.reproduction import MEAN, QRELS, Reproduction, Scores, run_name
 from qgdr_pyserini.evaluate.systems import System, read_system
-from qgdr_pyserini.evaluate.trec import Qrels, read_qrels
 
 _ROUNDING = 1e-9
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from qgdr_pyserini.collection.trec import Qrels, read_qrels
 from qgdr_pyserini.evaluate.bootstrap import Interval
 from qgdr_pyserini.evaluate.compare import language_rows
 from qgdr_pyserini.evaluate.languages import group_queries, language_by_query
@@ -21,7 +22,6 @@ from qgdr_pyserini.evaluate.reproduce.varying import choices, fill
 from qgdr_pyserini.evaluate.results import Difference, SystemScores
 from qgdr_pyserini.evaluate.statistics import summarise
 from qgdr_pyserini.evaluate.systems import read_system
-from qgdr_pyserini.evaluate.trec import Qrels, read_qrels
 
 Array = NDArray[np.float64]
 

@@ -12,12 +12,10 @@ from qgdr_pyserini.cli.compare import compare as compare_command
 from qgdr_pyserini.cli.group import OneLineErrorGroup
 from qgdr_pyserini.collection.answers import Answers, write_answers
 from qgdr_pyserini.errors import QgdrError
-from qgdr_pyserini.evaluate.answer_recall import has_answer
-from qgdr_pyserini.evaluate.answers import Answered
+from qgdr_pyserini.evaluate.answers import Answered, has_answer
 from qgdr_pyserini.evaluate.compare import compare
 from qgdr_pyserini.evaluate.systems import System
-from qgdr_pyserini.evaluate.words import words
-from qgdr_pyserini.evaluate.xor_retrieve import TokenizedTexts, write_predictions
+from qgdr_pyserini.evaluate.xor_retrieve import TokenizedTexts, words, write_predictions
 
 LATIN = ["Danube", "U.S.", "river,", "The", "the", "Paris.", "1884", "Orléans", "(sic)", "don't", '"Rhine"']
 OTHERS = ["Дунай", "多瑙河", "ダニューブ", "ధనుబే", "الدانوب"]

@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qgdr_pyserini.dictionary.dictionary import NAME_WEIGHT, Dictionary
+from qgdr_pyserini.dictionary.dictionary import NAME_WEIGHT, Dictionary, read_dictionaries
 from qgdr_pyserini.dictionary.lexicon import read_lexicon
-from qgdr_pyserini.dictionary.loading import read_dictionaries
 from qgdr_pyserini.dictionary.translate import KEPT_WEIGHT, TranslatedWord, translate
 from qgdr_pyserini.dictionary.words import is_unspaced, runs
 from qgdr_pyserini.errors import InputError

@@ -28,15 +28,11 @@ from ir_sets import local, news_set, register, tsv_set
 from qgdr_pyserini.cli.main import main
 from qgdr_pyserini.collection.collection import Collection
 from qgdr_pyserini.collection.corpus import read_corpus
-from qgdr_pyserini.collection.ir_about import citations, licence_text
-from qgdr_pyserini.collection.ir_access import terms_of_use
-from qgdr_pyserini.collection.loaders.base import build_collection
-from qgdr_pyserini.collection.loaders.ir_library import find_dataset
-from qgdr_pyserini.collection.loaders.records import field_language
-from qgdr_pyserini.collection.request import BuildRequest
+from qgdr_pyserini.collection.loaders.base import BuildRequest, build_collection
+from qgdr_pyserini.collection.loaders.ir_library import citations, find_dataset, licence_text, terms_of_use
+from qgdr_pyserini.collection.loaders.records import TrecIds, field_language
 from qgdr_pyserini.collection.topics import read_topics
 from qgdr_pyserini.collection.trec import read_qrels
-from qgdr_pyserini.collection.trec_ids import TrecIds
 from qgdr_pyserini.errors import QgdrError
 
 

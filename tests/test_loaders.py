@@ -11,13 +11,12 @@ from qgdr_pyserini.cli.main import main
 from qgdr_pyserini.collection.answers import read_answers
 from qgdr_pyserini.collection.collection import Collection
 from qgdr_pyserini.collection.corpus import read_corpus
-from qgdr_pyserini.collection.hub_sets import fetch_files
-from qgdr_pyserini.collection.loaders.base import build_collection
+from qgdr_pyserini.collection.hub import fetch_files
+from qgdr_pyserini.collection.loaders.base import BuildRequest, build_collection
 from qgdr_pyserini.collection.loaders.folders import build_beir, build_tevatron
 from qgdr_pyserini.collection.loaders.mkqa import build_mkqa
 from qgdr_pyserini.collection.loaders.monolingual import build_miracl, build_mr_tydi
 from qgdr_pyserini.collection.loaders.xor_tydi import build_xor_tydi
-from qgdr_pyserini.collection.request import BuildRequest
 from qgdr_pyserini.collection.topics import read_topics
 from qgdr_pyserini.collection.trec import read_qrels
 from qgdr_pyserini.errors import InputError, QgdrError

@@ -13,7 +13,7 @@ from qgdr_pyserini.cli.main import main
 from qgdr_pyserini.collection.trec import rank_hits, read_run
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.evaluate.reproduce.kept_runs import checksum, write_kept_run
-from qgdr_pyserini.evaluate.reproduce.remaking import remake
+from qgdr_pyserini.evaluate.reproduce.reproduce import remake
 from qgdr_pyserini.evaluate.reproduce.reproduction import (
     MARKER,
     Reproduction,

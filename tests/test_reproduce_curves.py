@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qgdr_pyserini.cli.main import main
-from qgdr_pyserini.evaluate.reproduce.reproduction import read_reproduction
-from qgdr_pyserini.evaluate.reproduce.varying import choices, expand, fill
+from qgdr_pyserini.evaluate.reproduce.reproduction import choices, expand, fill, read_reproduction
 
 RUNS = Path(__file__).resolve().parent.parent / "runs"
 TOML = """

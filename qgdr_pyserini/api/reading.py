@@ -19,8 +19,8 @@ from qgdr_pyserini.api.frames import (
 )
 from qgdr_pyserini.collection import trec
 from qgdr_pyserini.collection.collection import Collection
-from qgdr_pyserini.collection.loaders import base as builders
-from qgdr_pyserini.collection.request import BuildRequest
+from qgdr_pyserini.collection.loaders import base as loaders
+from qgdr_pyserini.collection.loaders.base import BuildRequest
 from qgdr_pyserini.errors import QgdrError
 
 if TYPE_CHECKING:
@@ -42,8 +42,7 @@ def build_collection(
     Parameters
     ----------
     name
-        ``sample``, which ships with the package, ``xquad``, ``xor-tydi``, ``mkqa``, ``mr-tydi``, ``miracl``,
-        ``beir`` or ``tevatron``.
+        As ``qgdr collection build --help`` lists them; ``sample`` ships with the package.
     output
         The collection's folder.
     source
@@ -84,7 +83,7 @@ def build_collection(
         split=split,
         overwrite=overwrite,
     )
-    return builders.build_collection(name, request)
+    return loaders.build_collection(name, request)
 
 
 def load_collection(directory: AnyPath) -> Collection:

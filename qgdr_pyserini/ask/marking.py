@@ -8,8 +8,7 @@ from collections.abc import Iterator
 import regex
 
 from qgdr_pyserini.ask.hits import Span
-from qgdr_pyserini.dictionary.stems import stemmer
-from qgdr_pyserini.dictionary.words import is_unspaced, located_runs, runs
+from qgdr_pyserini.dictionary.words import is_unspaced, located_runs, runs, stemmer
 
 # Lucene's English stop words, question words and the commonest verbs: found everywhere, they show nothing.
 _SAYING_NOTHING = frozenset((

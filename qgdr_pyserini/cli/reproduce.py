@@ -10,7 +10,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qgdr_pyserini.evaluate.reproduce.scoring import Row
+    from qgdr_pyserini.evaluate.reproduce.kept_runs import Row
 
 
 @click.command()

@@ -1,14 +1,17 @@
-"""JSON Lines: one object a line, every fault named by file and line."""
+"""JSON Lines: one object a line, every fault named by file and line; and files of any texts."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from qgdr_pyserini.errors import InputError
 from qgdr_pyserini.files import atomic_text, read_lines
+
+_JSON_LINES = (".jsonl", ".json")
 
 
 def read_objects(path: str | os.PathLike[str]) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -62,3 +65,24 @@ def _parse(line: str, path: str | os.PathLike[str], number: int) -> dict[str, An
     if not isinstance(value, dict):
         raise InputError("not a JSON object; each line must be one {…}", path, number)
     return value
+
+
+def read_texts(path: str | os.PathLike[str]) -> Iterator[str]:
+    """Yield the texts of a file, gzipped or not.
+
+    Parameters
+    ----------
+    path
+        JSON Lines by its name (``.jsonl``, ``.json``), of which every value that is text counts; of any other
+        file, every line.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or a line of JSON Lines is no object.
+    """
+    if Path(str(path).removesuffix(".gz")).suffix in _JSON_LINES:
+        for _, row in read_objects(path):
+            yield from (value for value in row.values() if isinstance(value, str))
+    else:
+        yield from (line for _, line in read_lines(path))

@@ -1,4 +1,4 @@
-"""Which language a question is in."""
+"""Language identification: which language a question is in."""
 
 from __future__ import annotations
 

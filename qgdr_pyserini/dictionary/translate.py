@@ -1,4 +1,4 @@
-"""From a question to its words' translations."""
+"""Dictionary-based translation: from a question to its words' translations."""
 
 from __future__ import annotations
 

@@ -11,10 +11,14 @@ from numpy.typing import NDArray
 from qgdr_pyserini.collection.trec import Qrels
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.evaluate.answers import Answered, score_answers
-from qgdr_pyserini.evaluate.judged import uneven_judgements
-from qgdr_pyserini.evaluate.languages import group_queries, language_by_query, refuse_absent
-from qgdr_pyserini.evaluate.metrics import DEFAULT_METRICS, check_metrics, is_answer_metric, score_queries
-from qgdr_pyserini.evaluate.parallel import question_numbers
+from qgdr_pyserini.evaluate.languages import group_queries, language_by_query, question_numbers, refuse_absent
+from qgdr_pyserini.evaluate.metrics import (
+    DEFAULT_METRICS,
+    check_metrics,
+    is_answer_metric,
+    score_queries,
+    uneven_judgements,
+)
 from qgdr_pyserini.evaluate.results import ALL_QUERIES, Comparison, Coverage, QueryScores, SystemScores
 from qgdr_pyserini.evaluate.statistics import summarise
 from qgdr_pyserini.evaluate.systems import System

@@ -13,9 +13,7 @@ from qgdr_pyserini.collection.topics import read_topics
 from qgdr_pyserini.collection.trec import Qrels, read_qrels
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.evaluate.answers import Answered, read_answered, read_passages
-from qgdr_pyserini.evaluate.changes import largest_changes
 from qgdr_pyserini.evaluate.compare import compare
-from qgdr_pyserini.evaluate.curves import recall_curve
 from qgdr_pyserini.evaluate.fusion import add_fused
 from qgdr_pyserini.evaluate.languages import read_languages
 from qgdr_pyserini.evaluate.metrics import (
@@ -24,7 +22,9 @@ from qgdr_pyserini.evaluate.metrics import (
     GRADED_METRICS,
     check_metrics,
     is_answer_metric,
+    recall_curve,
 )
+from qgdr_pyserini.evaluate.per_query import largest_changes
 from qgdr_pyserini.evaluate.reports.html import Changes
 from qgdr_pyserini.evaluate.reports.report import refuse_files, refuse_report, write_report
 from qgdr_pyserini.evaluate.results import Comparison

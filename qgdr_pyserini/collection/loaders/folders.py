@@ -7,20 +7,26 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from qgdr_pyserini.collection.collection import Collection, refuse_output
+from qgdr_pyserini.collection.collection import Collection, refuse_output, write_collection
 from qgdr_pyserini.collection.corpus import Passage
-from qgdr_pyserini.collection.hub_sets import Fetch, fetch_files, find_files
+from qgdr_pyserini.collection.hub import Fetch, fetch_files, find_files
 from qgdr_pyserini.collection.jsonl import read_objects
-from qgdr_pyserini.collection.request import HUB, BuildRequest
-from qgdr_pyserini.collection.searchable import Question, gather, read_corpora
+from qgdr_pyserini.collection.loaders.base import HUB, BuildRequest, Question, gather, read_corpora, register
 from qgdr_pyserini.collection.tevatron import CandidateList, read_candidates
-from qgdr_pyserini.collection.writer import write_collection
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.files import read_lines
 
 _HUB_NAME = f"{HUB}:"
 
 
+@register(
+    "beir",
+    "any DIR with corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv, or hub:NAME",
+    options=(
+        "languages",
+        "split",
+    ),
+)
 def build_beir(request: BuildRequest, fetch: Fetch = fetch_files) -> Collection:
     """Build a set in BEIR's layout.
 
@@ -50,6 +56,15 @@ def build_beir(request: BuildRequest, fetch: Fetch = fetch_files) -> Collection:
     return write_collection(request.output, contents, overwrite=request.overwrite)
 
 
+@register(
+    "tevatron",
+    "any DIR with SPLIT.jsonl and corpus.jsonl, or hub:NAME",
+    options=(
+        "corpus",
+        "languages",
+        "split",
+    ),
+)
 def build_tevatron(request: BuildRequest, fetch: Fetch = fetch_files) -> Collection:
     """Build a set in Tevatron's layout.
 

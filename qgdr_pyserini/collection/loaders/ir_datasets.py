@@ -6,25 +6,42 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
 
-from qgdr_pyserini.collection.collection import Collection, refuse_output
+from qgdr_pyserini.collection.collection import Collection, Contents, refuse_output, write_collection
 from qgdr_pyserini.collection.corpus import Passage
-from qgdr_pyserini.collection.ir_about import citations, licence_text
-from qgdr_pyserini.collection.ir_access import terms_of_use
-from qgdr_pyserini.collection.judged_queries import JudgedQueries
-from qgdr_pyserini.collection.loaders.ir_library import PREFIX, IrDataset, find_dataset, quiet_library
+from qgdr_pyserini.collection.loaders.base import BuildRequest, register
+from qgdr_pyserini.collection.loaders.ir_library import (
+    PREFIX,
+    IrDataset,
+    citations,
+    find_dataset,
+    licence_text,
+    quiet_library,
+    terms_of_use,
+)
 from qgdr_pyserini.collection.loaders.records import (
+    JudgedQueries,
+    PassageIds,
     field_language,
     make_passage,
     parse_fields,
     question_text,
 )
-from qgdr_pyserini.collection.request import BuildRequest
 from qgdr_pyserini.collection.trec import Qrels
-from qgdr_pyserini.collection.trec_ids import PassageIds
-from qgdr_pyserini.collection.writer import Contents, write_collection
 from qgdr_pyserini.errors import QgdrError
 
 
+@register(
+    "ir_datasets",
+    "any set of the library ir_datasets with documents, queries and qrels, which fetches it; "
+    "what only its owner gives is named (https://ir-datasets.com; no --source)",
+    options=(
+        "languages",
+        "query_fields",
+        "doc_fields",
+        "accept_licence",
+    ),
+    named=True,
+)
 def build_ir_dataset(request: BuildRequest) -> Collection:
     """Build a set of `ir_datasets`, its documents streamed.
 

@@ -10,13 +10,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from qgdr_pyserini.collection.collection import Collection, refuse_output
-from qgdr_pyserini.collection.hub_sets import Fetch, fetch_files, find_files
+from qgdr_pyserini.collection.collection import Collection, refuse_output, write_collection
+from qgdr_pyserini.collection.hub import Fetch, fetch_files, find_files
 from qgdr_pyserini.collection.jsonl import read_objects
+from qgdr_pyserini.collection.loaders.base import HUB, BuildRequest, Question, gather, register
 from qgdr_pyserini.collection.loaders.xor_tydi import find_passages
-from qgdr_pyserini.collection.request import HUB, BuildRequest
-from qgdr_pyserini.collection.searchable import Question, gather
-from qgdr_pyserini.collection.writer import write_collection
 from qgdr_pyserini.errors import InputError
 
 SOURCE = "MKQA (https://github.com/apple/ml-mkqa)"
@@ -39,6 +37,14 @@ _TYPES = (
 )
 
 
+@register(
+    "mkqa",
+    "questions in 26 languages with English answers; DIR holds mkqa.jsonl.gz; passages by --corpus",
+    options=(
+        "corpus",
+        "languages",
+    ),
+)
 def build_mkqa(request: BuildRequest, fetch: Fetch = fetch_files) -> Collection:
     """Build MKQA.
 

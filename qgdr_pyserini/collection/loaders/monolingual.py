@@ -8,12 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from qgdr_pyserini.collection.collection import Collection, refuse_output
-from qgdr_pyserini.collection.hub_sets import Fetch, fetch_files, find_files
-from qgdr_pyserini.collection.request import HUB, BuildRequest
-from qgdr_pyserini.collection.searchable import Question, gather, read_corpora
+from qgdr_pyserini.collection.collection import Collection, refuse_output, write_collection
+from qgdr_pyserini.collection.hub import Fetch, fetch_files, find_files
+from qgdr_pyserini.collection.loaders.base import HUB, BuildRequest, Question, gather, read_corpora, register
 from qgdr_pyserini.collection.tevatron import read_candidates
-from qgdr_pyserini.collection.writer import write_collection
 from qgdr_pyserini.errors import InputError
 from qgdr_pyserini.files import read_lines
 
@@ -27,6 +25,14 @@ MIRACL = (
 )  # fmt: skip
 
 
+@register(
+    "mr-tydi",
+    "Mr. TyDi: questions and passages in one --language; DIR holds mrtydi-v1.1-LANGUAGE/",
+    options=(
+        "languages",
+        "split",
+    ),
+)
 def build_mr_tydi(request: BuildRequest, fetch: Fetch = fetch_files) -> Collection:
     """Build one language of Mr. TyDi.
 
@@ -69,6 +75,15 @@ def build_mr_tydi(request: BuildRequest, fetch: Fetch = fetch_files) -> Collecti
     return write_collection(request.output, contents, overwrite=request.overwrite)
 
 
+@register(
+    "miracl",
+    "MIRACL: questions and passages in one --language; DIR holds miracl-v1.0-LANG/ and "
+    "miracl-corpus-v1.0-LANG/",
+    options=(
+        "languages",
+        "split",
+    ),
+)
 def build_miracl(request: BuildRequest, fetch: Fetch = fetch_files) -> Collection:
     """Build one language of MIRACL.
 

@@ -3,40 +3,38 @@
 from __future__ import annotations
 
 import importlib.resources
-import os
 
 from qgdr_pyserini.collection.collection import Collection, refuse_output
+from qgdr_pyserini.collection.loaders.base import BuildRequest, register
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.files import atomic_directory
 
 SUFFIXES = (".json", ".jsonl", ".tsv", ".txt")
 
 
-def build_sample(
-    source: str | os.PathLike[str] | None, output: str | os.PathLike[str], *, overwrite: bool = False
-) -> Collection:
+@register(
+    "sample",
+    "the small collection that ships with the package (no --source)",
+)
+def build_sample(request: BuildRequest) -> Collection:
     """Copy the sample collection out of the package.
 
     Parameters
     ----------
-    source
-        None: it has no other source than the package.
-    output
-        The collection's directory.
-    overwrite
-        Replace a collection that stands there.
+    request
+        Without ``source``: there is no other than the package.
 
     Raises
     ------
     QgdrError
         If a source is given, or something stands at ``output`` that may not be replaced.
     """
-    if source is not None:
+    if request.source is not None:
         raise QgdrError("sample ships with the package; leave out --source")
-    refuse_output(output, overwrite=overwrite)
+    refuse_output(request.output, overwrite=request.overwrite)
     folder = importlib.resources.files("qgdr_pyserini.collection") / "sample"
-    with atomic_directory(output, overwrite=overwrite) as work:
+    with atomic_directory(request.output, overwrite=request.overwrite) as work:
         for file in folder.iterdir():
             if file.name.endswith(SUFFIXES):
                 (work / file.name).write_bytes(file.read_bytes())
-    return Collection.open(output)
+    return Collection.open(request.output)

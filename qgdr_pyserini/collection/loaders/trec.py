@@ -10,15 +10,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from qgdr_pyserini.collection.collection import Collection, refuse_output
+from qgdr_pyserini.collection.collection import Collection, Contents, refuse_output, write_collection
 from qgdr_pyserini.collection.corpus import SUFFIXES, Passage, read_corpus
-from qgdr_pyserini.collection.judged_queries import JudgedQueries
+from qgdr_pyserini.collection.loaders.base import BuildRequest, register
 from qgdr_pyserini.collection.loaders.ir_library import quiet_library
-from qgdr_pyserini.collection.loaders.records import make_passage, parse_fields, question_text
-from qgdr_pyserini.collection.request import BuildRequest
+from qgdr_pyserini.collection.loaders.records import (
+    JudgedQueries,
+    PassageIds,
+    make_passage,
+    parse_fields,
+    question_text,
+)
 from qgdr_pyserini.collection.trec import read_qrels
-from qgdr_pyserini.collection.trec_ids import PassageIds
-from qgdr_pyserini.collection.writer import Contents, write_collection
 from qgdr_pyserini.errors import InputError, QgdrError, first_line
 
 # A tag at the beginning of a line, in CLEF with the language before its name, and what may stand behind it.
@@ -31,6 +34,17 @@ _TAGS = {
 _CLOSING = re.compile(r"(?i)</[a-z-]+>")
 
 
+@register(
+    "trec",
+    "documents, topics and judgements in TREC's formats, file by file (no --source)",
+    options=(
+        "corpus",
+        "topics",
+        "qrels",
+        "query_fields",
+        "encoding",
+    ),
+)
 def build_trec(request: BuildRequest) -> Collection:
     """Build a collection of files in TREC's formats.
 

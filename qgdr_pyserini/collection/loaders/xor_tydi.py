@@ -12,13 +12,11 @@ from typing import Any
 
 import regex
 
-from qgdr_pyserini.collection.collection import Collection, refuse_output
+from qgdr_pyserini.collection.collection import Collection, refuse_output, write_collection
 from qgdr_pyserini.collection.corpus import Passage, read_corpus
-from qgdr_pyserini.collection.hub_sets import Fetch, fetch_files, find_files
+from qgdr_pyserini.collection.hub import Fetch, fetch_files, find_files
 from qgdr_pyserini.collection.jsonl import read_objects
-from qgdr_pyserini.collection.request import HUB, BuildRequest
-from qgdr_pyserini.collection.searchable import Question, gather, read_corpora
-from qgdr_pyserini.collection.writer import write_collection
+from qgdr_pyserini.collection.loaders.base import HUB, BuildRequest, Question, gather, read_corpora, register
 from qgdr_pyserini.errors import InputError
 
 SOURCE = "XOR-TyDi retrieve, English spans (https://github.com/AkariAsai/XORQA)"
@@ -37,6 +35,16 @@ _SCRIPTS = {
 }
 
 
+@register(
+    "xor-tydi",
+    "XOR-TyDi retrieve: questions in 7 languages with English answers; DIR holds "
+    "xor_dev_retrieve_eng_span_v1_1.jsonl; passages by --corpus",
+    options=(
+        "corpus",
+        "languages",
+        "split",
+    ),
+)
 def build_xor_tydi(request: BuildRequest, fetch: Fetch = fetch_files) -> Collection:
     """Build XOR-TyDi.
 

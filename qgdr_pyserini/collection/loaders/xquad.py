@@ -8,15 +8,15 @@ question's paragraph has to be found among its like.
 from __future__ import annotations
 
 import dataclasses
-import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
 from qgdr_pyserini.collection.answers import Answers
-from qgdr_pyserini.collection.collection import Collection, refuse_output
+from qgdr_pyserini.collection.collection import Collection, Contents, refuse_output, write_collection
 from qgdr_pyserini.collection.corpus import Passage
+from qgdr_pyserini.collection.loaders.base import HUB, BuildRequest, register
 from qgdr_pyserini.collection.loaders.squad import (
     HubLoader,
     Row,
@@ -25,7 +25,6 @@ from qgdr_pyserini.collection.loaders.squad import (
     validation_split,
 )
 from qgdr_pyserini.collection.trec import Judgement
-from qgdr_pyserini.collection.writer import Contents, write_collection
 from qgdr_pyserini.errors import InputError, QgdrError
 
 HUB_LANGUAGES = ("ar", "de", "el", "en", "es", "hi", "ro", "ru", "th", "tr", "vi", "zh")
@@ -45,24 +44,19 @@ class XQuad:
     xquad: dict[str, list[Row]]
 
 
-def build_xquad(
-    source: str | os.PathLike[str] | None,
-    output: str | os.PathLike[str],
-    *,
-    overwrite: bool = False,
-    load: HubLoader = validation_split,
-) -> Collection:
+@register(
+    "xquad",
+    "questions in up to 12 languages over SQuAD's 2,067 English paragraphs; DIR holds "
+    "xquad/xquad.LANG.json and squad/dev-v1.1.json",
+)
+def build_xquad(request: BuildRequest, load: HubLoader = validation_split) -> Collection:
     """Build XQuAD.
 
     Parameters
     ----------
-    source
-        A directory with ``xquad/xquad.LANG.json`` for some languages, English among them, and
+    request
+        ``source`` is a directory with ``xquad/xquad.LANG.json`` for some languages, English among them, and
         ``squad/dev-v1.1.json``; or ``hub``, for all twelve languages from the Hugging Face hub.
-    output
-        The collection's directory.
-    overwrite
-        Replace a collection that stands there.
     load
         What fetches a set from the hub.
 
@@ -77,11 +71,10 @@ def build_xquad(
         If a source is missing, malformed or does not fit the others, or something stands at
         ``output`` that may not be replaced.
     """
-    if source is None:
-        raise QgdrError("xquad needs a source: give --source DIR with the original files, or --source hub")
-    refuse_output(output, overwrite=overwrite)
-    rows = _from_hub(load) if source == "hub" else _from_files(Path(source))
-    return write_collection(output, _contents(rows), overwrite=overwrite)
+    source = request.needed_source("xquad", "the original files")
+    refuse_output(request.output, overwrite=request.overwrite)
+    rows = _from_hub(load) if source == HUB else _from_files(Path(source))
+    return write_collection(request.output, _contents(rows), overwrite=request.overwrite)
 
 
 def _from_files(directory: Path) -> XQuad:

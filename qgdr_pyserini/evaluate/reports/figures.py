@@ -17,9 +17,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from qgdr_pyserini.evaluate.bootstrap import Interval
 from qgdr_pyserini.evaluate.reports.tables import MEAN, mean_of, row_names, score_of
 from qgdr_pyserini.evaluate.results import Comparison, Score
+from qgdr_pyserini.evaluate.significance import Interval
 
 INK, GRID = "#1f2933", "#d9dee4"
 GAIN, LOSS = "#0b6bcb", "#c2410c"

@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from qgdr_pyserini.evaluate.changes import Change
+from qgdr_pyserini.evaluate.per_query import Change
 from qgdr_pyserini.evaluate.reports.figures import SERIES, Drawing
 from qgdr_pyserini.evaluate.reports.tables import (
     LEGEND,

@@ -41,13 +41,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qgdr_pyserini.errors import QgdrError
-from qgdr_pyserini.evaluate.bootstrap import CONFIDENCE, RESAMPLES
 from qgdr_pyserini.evaluate.reports.figures import draw_all
 from qgdr_pyserini.evaluate.reports.html import Changes, to_html
 from qgdr_pyserini.evaluate.reports.latex import to_latex
 from qgdr_pyserini.evaluate.reports.markdown import to_markdown
 from qgdr_pyserini.evaluate.results import Comparison, Coverage, Difference, Score, SystemScores
-from qgdr_pyserini.evaluate.significance import RANDOMISATIONS, SEED
+from qgdr_pyserini.evaluate.significance import CONFIDENCE, RANDOMISATIONS, RESAMPLES, SEED
 from qgdr_pyserini.files import atomic_directory, atomic_text
 
 MARKDOWN = "report.md"

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from qgdr_pyserini.evaluate.bootstrap import CONFIDENCE, RESAMPLES, Interval
 from qgdr_pyserini.evaluate.languages import UNKNOWN
 from qgdr_pyserini.evaluate.results import ALL_QUERIES, Comparison, Difference, Score, SystemScores
-from qgdr_pyserini.evaluate.significance import RANDOMISATIONS
+from qgdr_pyserini.evaluate.significance import CONFIDENCE, RANDOMISATIONS, RESAMPLES, Interval
 
 MEAN = "mean"
 LEGEND = "↑ better, ↓ worse than the baseline: * p < 0.05, ** p < 0.01 (paired t-test, Holm-corrected)"

@@ -1,4 +1,4 @@
-"""Scores along the curves of a reproduction, from the runs that are kept."""
+"""Curves of a score as one value changes, computed from the runs that are kept."""
 
 from __future__ import annotations
 
@@ -12,14 +12,18 @@ from numpy.typing import NDArray
 
 from qgdr_pyserini.collection.trec import Qrels, read_qrels
 from qgdr_pyserini.errors import QgdrError
-from qgdr_pyserini.evaluate.bootstrap import Interval, intervals, resampled_means
-from qgdr_pyserini.evaluate.languages import language_of
+from qgdr_pyserini.evaluate.languages import by_question, language_of, question_numbers
 from qgdr_pyserini.evaluate.metrics import score_queries
-from qgdr_pyserini.evaluate.parallel import by_question, question_numbers
-from qgdr_pyserini.evaluate.reproduce.curve_settings import CurveSettings
-from qgdr_pyserini.evaluate.reproduce.reproduction import QRELS, Reproduction, run_name
-from qgdr_pyserini.evaluate.reproduce.scoring import found_queries
-from qgdr_pyserini.evaluate.reproduce.varying import fill, names_in
+from qgdr_pyserini.evaluate.reproduce.kept_runs import found_queries
+from qgdr_pyserini.evaluate.reproduce.reproduction import (
+    QRELS,
+    CurveSettings,
+    Reproduction,
+    fill,
+    names_in,
+    run_name,
+)
+from qgdr_pyserini.evaluate.significance import Interval, intervals, resampled_means
 from qgdr_pyserini.evaluate.systems import read_system
 
 Array = NDArray[np.float64]

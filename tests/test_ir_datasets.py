@@ -253,7 +253,7 @@ def test_a_set_that_says_no_language(tmp_path: Path) -> None:
     )
     out = tmp_path / "out"
     assert_refused(build(name, out), out, "does not say which language its queries are in; pass --language")
-    assert_refused(build(name, out, "--language", "Finnish"), out, "'Finnish' is no language code")
+    assert_refused(build(name, out, "--language", "Finnish"), out, "'Finnish' is not a language code")
     assert built(name, out, "--language", "fi").languages == ("fi",)
 
 

@@ -257,7 +257,7 @@ def write_collection(
 def _refuse_languages(languages: Iterable[str]) -> None:
     for language in languages:
         if topics_language(f"topics.{language}.tsv") != language:
-            raise QgdrError(f"{language!r} is no language code; write one such as en, zh or pt-BR")
+            raise QgdrError(f"{language!r} is not a language code; write one such as en, zh or pt-BR")
 
 
 def _write_manifest(work: Path, contents: Contents, counts: Mapping[str, Any]) -> None:

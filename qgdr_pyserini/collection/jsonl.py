@@ -30,7 +30,7 @@ def read_objects(path: str | os.PathLike[str]) -> Iterator[tuple[int, dict[str, 
     Raises
     ------
     InputError
-        If the file cannot be read or a line is no JSON object.
+        If the file cannot be read or a line is not a JSON object.
     """
     for number, line in read_lines(path):
         if line and not line.isspace():
@@ -79,7 +79,7 @@ def read_texts(path: str | os.PathLike[str]) -> Iterator[str]:
     Raises
     ------
     InputError
-        If the file cannot be read, or a line of JSON Lines is no object.
+        If the file cannot be read, or a line of JSON Lines is not an object.
     """
     if Path(str(path).removesuffix(".gz")).suffix in _JSON_LINES:
         for _, row in read_objects(path):

@@ -51,7 +51,7 @@ def read_qrels(path: str | os.PathLike[str]) -> Qrels:
     Raises
     ------
     InputError
-        If the file holds no judgement, or a line has not four columns, a grade that is no whole number of
+        If the file holds no judgement, or a line has not four columns, a grade that is not a whole number of
         up to three digits (``1.0`` is one), or a pair that was judged before.
     """
     qrels: Qrels = {}
@@ -116,8 +116,8 @@ def read_run(path: str | os.PathLike[str]) -> Run:
     Raises
     ------
     InputError
-        If a line has not six columns, a score that is no finite number, or a
-        docid that the query has already.
+        If a line has not six columns, a score that is not finite (NaN or infinite), or a docid
+        that the query has already.
     """
     run: Run = {}
     for number, (qid, _, docid, _, score, _) in _read_columns(

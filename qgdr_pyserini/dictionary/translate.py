@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from qgdr_pyserini.dictionary.dictionary import Dictionary, Weights
-from qgdr_pyserini.dictionary.words import is_latin, is_unspaced, runs
+from qgdr_pyserini.dictionary.words import is_latin, is_unspaced, tokenize
 
 KEPT_WEIGHT = 0.5
 """Weight of a word as it is beside its translations: it may be a name, and names stay names."""
@@ -19,7 +19,7 @@ class TranslatedWord:
     Parameters
     ----------
     source
-        The word, in the spelling of `runs`.
+        The word, in the spelling of `tokenize`.
     translations
         Weight by translation; empty if the word is unknown.
     kept
@@ -47,7 +47,7 @@ def translate(question: str, dictionary: Dictionary) -> list[TranslatedWord]:
     la {} 1.0
     casa blanca {'White House': 1.0} 0.0
     """
-    words, found = runs(question), list[TranslatedWord]()
+    words, found = tokenize(question), list[TranslatedWord]()
     while words:
         used, translated = _next(words, dictionary)
         found += translated

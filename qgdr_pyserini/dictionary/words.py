@@ -43,15 +43,15 @@ _PREFIXES = tuple("وفبلكسيتنا")
 _WEAK_LETTERS = re.compile("[اويءئؤ]")
 
 
-def runs(text: str) -> list[str]:
-    """Cut a text into runs of letters, marks and digits, in the spelling that dictionaries are searched by.
+def tokenize(text: str) -> list[str]:
+    """Tokenize a text into runs of letters, marks and digits, spelled as dictionaries are searched.
 
-    Case, optional marks and letters that are written either way are evened out. A run is a word, or in
+    Case, optional marks and letters that are written either way are normalised. A run is a word, or in
     scripts without spaces (see `is_unspaced`) several.
 
     Examples
     --------
-    >>> runs("Où est l'Élysée?"), runs("Ёлка и еда́"), runs("goodを誰が")
+    >>> tokenize("Où est l'Élysée?"), tokenize("Ёлка и еда́"), tokenize("goodを誰が")
     (['où', 'est', 'l', 'élysée'], ['елка', 'и', 'еда'], ['good', 'を誰が'])
     """
     even = unicodedata.normalize("NFKC", text).casefold()
@@ -59,22 +59,22 @@ def runs(text: str) -> list[str]:
     return found
 
 
-def located_runs(text: str) -> Iterator[tuple[str, int, int]]:
+def tokenize_with_offsets(text: str) -> Iterator[tuple[str, int, int]]:
     """Yield the runs of a text, each with where it begins and ends in the text as it is.
 
     Examples
     --------
-    >>> list(located_runs("L'Élysée"))
+    >>> list(tokenize_with_offsets("L'Élysée"))
     [('l', 0, 1), ('élysée', 2, 8)]
     """
     for match in _RUN.finditer(text):
-        yield _evened_out(match[0]), match.start(), match.end()
+        yield _normalised(match[0]), match.start(), match.end()
 
 
-# Texts repeat their words, and evening them out takes longer than finding them.
+# Texts repeat their words, and normalising takes longer than finding them.
 @functools.lru_cache(maxsize=1 << 15)
-def _evened_out(run: str) -> str:
-    return "".join(runs(run))
+def _normalised(run: str) -> str:
+    return "".join(tokenize(run))
 
 
 def is_unspaced(run: str) -> bool:
@@ -126,7 +126,7 @@ def light10(word: str) -> str:
     Parameters
     ----------
     word
-        Without vowel signs, with alef, yeh and teh marbuta as `runs` spells them.
+        Without vowel signs, with alef, yeh and teh marbuta as `tokenize` spells them.
     """
     article = next((sign for sign in _ARTICLES if word.startswith(sign) and len(word) >= len(sign) + 2), "")
     if not article and word.startswith("و") and len(word) >= 4:

@@ -1,4 +1,4 @@
-"""Compare systems on the same queries: scores by language, and which differences are more than chance."""
+"""Compare systems on the same queries: scores by language, and which differences are significant."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Scores by query: ranx's metrics, judged@k, and recall curves.
 
-Judged@k is how much of a ranking anyone has looked at. Judgements are made of what some systems found. What
-another one finds and nobody judged counts as not relevant, so that scores of two systems compare only as far
-as their rankings were judged alike.
+Judged@k is the share of the first k hits that has a judgement. Judgements are made of pools of what some
+systems found. What another one finds, unjudged, counts as not relevant, so that scores of two systems compare
+only as far as their rankings were judged alike.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ def paired_p_value(baseline: NDArray[np.float64], system: NDArray[np.float64]) -
 
 
 def randomisation_p_values(differences: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Test by Fisher's randomisation, two-sided, whether mean differences are more than chance.
+    """Test by Fisher's randomisation, two-sided, whether mean differences are significant.
 
     If two systems are alike, either may have brought either score, so each query's difference could as well
     have the other sign. The p-value is the share of such swaps whose mean lies at least as far from zero as

@@ -78,7 +78,7 @@ class TokenizedTexts:
     def joined(self, docid: str) -> tuple[str, int]:
         """Give a passage's words, joined by spaces, and their number."""
         if docid not in self._cut:
-            cut = words(self._texts[docid])
+            cut = word_tokenize(self._texts[docid])
             self._cut[docid] = " ".join(cut), len(cut)
         return self._cut[docid]
 
@@ -165,7 +165,7 @@ def _needed(docids: Iterable[str], texts: TokenizedTexts) -> list[str]:
     return needed
 
 
-def words(text: str) -> list[str]:
+def word_tokenize(text: str) -> list[str]:
     """Cut a text into words.
 
     Parameters
@@ -180,7 +180,7 @@ def words(text: str) -> list[str]:
 
     Examples
     --------
-    >>> words("It rises in the U.S. state. Doesn't it?")
+    >>> word_tokenize("It rises in the U.S. state. Doesn't it?")
     ['It', 'rises', 'in', 'the', 'U.S.', 'state', '.', 'Does', "n't", 'it', '?']
     """
     sentences, cut = _tokenizers()

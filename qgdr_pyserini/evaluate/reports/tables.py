@@ -122,7 +122,7 @@ def mark(score: Score) -> str:
 
 
 def mark_difference(against: Difference | None) -> str:
-    """Mark a difference from the baseline that is more than chance, as `LEGEND` explains.
+    """Mark a significant difference from the baseline, as `LEGEND` explains.
 
     Whether it is, Student's corrected test tells.
     """

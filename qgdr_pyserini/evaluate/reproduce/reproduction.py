@@ -197,7 +197,7 @@ def read_reproduction(folder: str | os.PathLike[str]) -> Reproduction:
     Raises
     ------
     InputError
-        If it is missing, is no TOML, or a setting is unknown, missing or wrong.
+        If it is missing, is not TOML, or a setting is unknown, missing or wrong.
     """
     path = Path(folder) / FILE
     try:
@@ -206,7 +206,7 @@ def read_reproduction(folder: str | os.PathLike[str]) -> Reproduction:
     except FileNotFoundError:
         raise InputError("no such file; name a folder under runs/ that has one", path) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"is no TOML ({error})", path) from None
+        raise InputError(f"not TOML ({error})", path) from None
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror})", path) from None
     found = Reproduction.checked(values, path)
@@ -251,7 +251,7 @@ def _check_names(found: Reproduction, path: Path) -> None:
 def _check_options(found: Reproduction, path: Path) -> None:
     for name, texts in found.options.items():
         if name not in found.vary:
-            raise InputError(f"options: {name!r} is no name in 'vary'", path)
+            raise InputError(f"options: {name!r} is not a name in 'vary'", path)
         if missing := [value for value in found.vary[name] if value not in texts]:
             raise InputError(f'options.{name}: has none for {missing[0]!r}; give "" for none', path)
 
@@ -262,11 +262,13 @@ def _check_curves(found: Reproduction, path: Path) -> None:
         return
     for name in filter(None, (curves.over, curves.spread)):
         if name not in found.vary:
-            raise InputError(f"curves: {name!r} is no name in 'vary'", path)
+            raise InputError(f"curves: {name!r} is not a name in 'vary'", path)
     if curves.metric not in found.metrics:
         raise InputError(f"curves: {curves.metric!r} is not among 'metrics'", path)
     if bad := [value for value in found.vary[curves.over] if not _NUMBER.fullmatch(value)]:
-        raise InputError(f"curves: {bad[0]!r} in vary.{curves.over} is no number, so it has no place", path)
+        raise InputError(
+            f"curves: {bad[0]!r} in vary.{curves.over} is not a number, so the axis has no place for it", path
+        )
     for system in (system for panel in curves.panels.values() for system in panel.values()):
         if system not in found.commands:
             raise InputError(f"curves: there are no commands for {system!r}", path)
@@ -280,9 +282,9 @@ def _check_table(found: Reproduction, path: Path) -> None:
         raise InputError("'table' and 'curves' are two reports; give one", path)
     for name in filter(None, (table.spread, table.over)):
         if name not in found.vary:
-            raise InputError(f"table: {name!r} is no name in 'vary'", path)
+            raise InputError(f"table: {name!r} is not a name in 'vary'", path)
     if unknown := [value for value in table.titles if value not in found.vary.get(table.over or "", ())]:
-        raise InputError(f"table: title for {unknown[0]!r}, which is no value that it is over", path)
+        raise InputError(f"table: title for {unknown[0]!r}, which is not a value of `over`", path)
     if table.baseline not in table.rows:
         raise InputError(f"table: baseline {table.baseline!r} is none of its rows", path)
     for system in table.rows.values():

@@ -50,7 +50,7 @@ class Cell:
         Of the mean over the repeats from the baseline's, paired by query, and its bootstrap interval over
         queries; None for the baseline.
     test
-        Whether that is more than chance; None for the baseline and for the mean of the languages.
+        Whether that is statistically significant; None for the baseline and for the mean of the languages.
     """
 
     repeats: list[float]

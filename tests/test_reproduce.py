@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from qgdr_pyserini.cli.main import main
 from qgdr_pyserini.collection.trec import rank_hits, read_run
 from qgdr_pyserini.errors import QgdrError
-from qgdr_pyserini.evaluate.reproduce.kept_runs import checksum, write_kept_run
+from qgdr_pyserini.evaluate.reproduce.kept_runs import write_kept_run
 from qgdr_pyserini.evaluate.reproduce.reproduction import (
     MARKER,
     Reproduction,
@@ -20,6 +20,7 @@ from qgdr_pyserini.evaluate.reproduce.reproduction import (
     write_results,
 )
 from qgdr_pyserini.evaluate.reproduce.workflow import remake
+from qgdr_pyserini.files import checksum
 
 RUNS = Path(__file__).resolve().parent.parent / "runs"
 SMALL = """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,7 +14,7 @@ from qgdr_pyserini.collection.corpus import Passage, write_corpus
 from qgdr_pyserini.collection.topics import topics_language, write_topics
 from qgdr_pyserini.collection.trec import Judgement, write_qrels
 from qgdr_pyserini.errors import InputError, QgdrError
-from qgdr_pyserini.files import atomic_directory, atomic_text, refuse_existing
+from qgdr_pyserini.files import atomic_directory, atomic_text, checksum, refuse_existing
 
 CORPUS = "corpus.jsonl"
 QRELS = "qrels.txt"
@@ -268,13 +267,8 @@ def _write_manifest(work: Path, contents: Contents, counts: Mapping[str, Any]) -
         **contents.details(),
         "languages": sorted(contents.topics),
         "counts": counts,
-        "checksums": {file.name: _checksum(file) for file in sorted(work.iterdir())},
+        "checksums": {file.name: checksum(file) for file in sorted(work.iterdir())},
     }
     with atomic_text(work / MANIFEST) as file:
         json.dump(manifest, file, indent=2, ensure_ascii=False)
         file.write("\n")
-
-
-def _checksum(file: Path) -> str:
-    with file.open("rb") as raw:
-        return f"sha256:{hashlib.file_digest(raw, 'sha256').hexdigest()}"

@@ -67,6 +67,24 @@ def _parse(line: str, path: str | os.PathLike[str], number: int) -> dict[str, An
     return value
 
 
+def string_list(
+    row: Mapping[str, Any], key: str, path: str | os.PathLike[str], line: int, *, optional: bool = False
+) -> tuple[str, ...]:
+    """Give a field that is a list of strings; nothing where it may be left out and is.
+
+    Raises
+    ------
+    InputError
+        If it is anything else.
+    """
+    value = row.get(key)
+    if value is None and optional:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise InputError(f"needs {key!r} as a list of strings", path, line)
+    return tuple(value)
+
+
 def read_texts(path: str | os.PathLike[str]) -> Iterator[str]:
     """Yield the texts of a file, gzipped or not.
 

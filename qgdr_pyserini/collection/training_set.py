@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from qgdr_pyserini.collection.corpus import join_title
-from qgdr_pyserini.collection.jsonl import read_objects
+from qgdr_pyserini.collection.jsonl import read_objects, string_list
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.files import read_lines
 
@@ -112,19 +112,16 @@ def _read_queries(path: Path, passages: dict[str, TrainingPassage]) -> Iterator[
     for number, row in read_objects(path):
         fields = dict(zip(_QUERY_FIELDS, _fields(row, _QUERY_FIELDS, path, number), strict=True))
         unanswerable = row.get("unanswerable") is True
-        query = TrainingQuery(**fields, answers=_answers(row, path, number), unanswerable=unanswerable)
+        query = TrainingQuery(
+            **fields,
+            answers=string_list(row, "answers", path, number, optional=True),
+            unanswerable=unanswerable,
+        )
         if not query.lang or not query.query.strip():
             raise InputError("empty language or query; give both", path, number)
         if query.docid not in passages:
             raise InputError(f"docid {query.docid!r} is not in passages.jsonl.gz", path, number)
         yield query
-
-
-def _answers(row: dict[str, Any], path: Path, number: int) -> tuple[str, ...]:
-    answers = row.get("answers") or []
-    if not isinstance(answers, list) or not all(isinstance(answer, str) for answer in answers):
-        raise InputError("needs 'answers' as a list of strings", path, number)
-    return tuple(answers)
 
 
 def _fields(row: dict[str, Any], names: tuple[str, ...], path: Path, number: int) -> list[str]:

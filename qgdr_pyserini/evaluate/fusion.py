@@ -91,11 +91,11 @@ def check_method(method: str) -> None:
 
 def _prepared(run: Run, qids: Iterable[str], method: str) -> Run:
     """Give every query to ranx: with normalised scores, or, for ranks, such as sorting keeps apart."""
-    prepare = scaled if method in BY_SCORE else _by_rank
+    prepare = min_max if method in BY_SCORE else _by_rank
     return {qid: prepare(run.get(qid, {})) for qid in qids}
 
 
-def scaled(hits: Mapping[str, float]) -> dict[str, float]:
+def min_max(hits: Mapping[str, float]) -> dict[str, float]:
     """Normalise scores (min-max); equal ones become 1, where ranx would make them 0."""
     low, high = min(hits.values(), default=0.0), max(hits.values(), default=0.0)
     if low == high:

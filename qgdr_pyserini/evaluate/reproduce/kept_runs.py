@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from collections.abc import Callable, Mapping
@@ -20,7 +19,7 @@ from qgdr_pyserini.evaluate.languages import EVERYTHING, group_queries
 from qgdr_pyserini.evaluate.metrics import score_queries
 from qgdr_pyserini.evaluate.reproduce.reproduction import MEAN, QRELS, Reproduction, Scores, run_name
 from qgdr_pyserini.evaluate.systems import System, read_system
-from qgdr_pyserini.files import atomic_text
+from qgdr_pyserini.files import atomic_text, checksum
 
 _DECIMALS = (1, 2, 3, 4, 6)
 
@@ -51,12 +50,6 @@ def write_kept_qrels(path: Path, qrels: str | os.PathLike[str]) -> None:
     """Write a gzipped copy of judgements."""
     with atomic_text(path) as file, Path(qrels).open(encoding="utf-8") as source:
         shutil.copyfileobj(source, file)
-
-
-def checksum(file: Path) -> str:
-    """Compute what ``reproduce.toml`` lists for a file."""
-    with file.open("rb") as raw:
-        return f"sha256:{hashlib.file_digest(raw, 'sha256').hexdigest()}"
 
 
 def _shortened(hits: dict[str, float]) -> dict[str, float]:

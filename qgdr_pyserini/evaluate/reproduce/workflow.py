@@ -18,7 +18,6 @@ from qgdr_pyserini.evaluate.compare_files import Request, run_comparison
 from qgdr_pyserini.evaluate.reproduce.curve_report import write_curve_report
 from qgdr_pyserini.evaluate.reproduce.kept_runs import (
     Row,
-    checksum,
     compare_scores,
     find_faults,
     score_folder,
@@ -34,7 +33,7 @@ from qgdr_pyserini.evaluate.reproduce.reproduction import (
 )
 from qgdr_pyserini.evaluate.reproduce.tables import write_table_report
 from qgdr_pyserini.evaluate.systems import read_system
-from qgdr_pyserini.files import atomic_text
+from qgdr_pyserini.files import atomic_text, checksum
 from qgdr_pyserini.lock import only_writer
 
 Say = Callable[[str], object]

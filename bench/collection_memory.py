@@ -63,17 +63,16 @@ def _report(sender: Any, work: Callable[..., None], arguments: tuple[Any, ...]) 
 
 def load() -> None:
     """Import what a build imports."""
-    from qgdr_pyserini.collection.builders import BUILDERS
-    from qgdr_pyserini.collection.ir_library import find_dataset
+    from qgdr_pyserini.collection.loaders.base import all_loaders
+    from qgdr_pyserini.collection.loaders.ir_library import find_dataset
 
-    assert "ir_datasets" in BUILDERS
+    assert "ir_datasets" in all_loaders()
     find_dataset("cranfield")
 
 
 def build(documents: int, words: int, output: str) -> None:
     """Build a collection of so many documents of so many words."""
-    from qgdr_pyserini.collection.builders import build_collection
-    from qgdr_pyserini.collection.request import BuildRequest
+    from qgdr_pyserini.collection.loaders.base import BuildRequest, build_collection
 
     register(documents, words)
     build_collection(f"ir_datasets:{NAME}", BuildRequest(output=output))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import glob
 import gzip
+import hashlib
 import io
 import json
 import os
@@ -73,6 +74,12 @@ def read_json(path: str | os.PathLike[str]) -> Any:
         raise InputError(f"not UTF-8 ({error.reason})", file) from None
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror or error})", file) from None
+
+
+def checksum(path: str | os.PathLike[str]) -> str:
+    """Compute a file's SHA-256, written ``sha256:…`` as manifests and ``reproduce.toml`` list it."""
+    with Path(path).open("rb") as raw:
+        return f"sha256:{hashlib.file_digest(raw, 'sha256').hexdigest()}"
 
 
 def expand_pattern(pattern: str) -> list[str]:

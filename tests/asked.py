@@ -9,7 +9,8 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
-from qgdr_pyserini.collection.sample_collection import build_sample
+from qgdr_pyserini.collection.loaders.base import BuildRequest
+from qgdr_pyserini.collection.loaders.sample import build_sample
 from qgdr_pyserini.encode.encode_corpus import encode_corpus
 from qgdr_pyserini.encode.options import EncodingOptions
 
@@ -19,7 +20,7 @@ FLAT = EncodingOptions(device="cpu", precision="fp32")
 
 def sample(folder: Path) -> Path:
     """Build the collection ``c`` and the index ``sample.qgdr``."""
-    build_sample(None, folder / "c")
+    build_sample(BuildRequest(output=folder / "c"))
     encode_corpus(folder / "c" / "corpus.jsonl", folder / "sample.qgdr", options=FLAT)
     return folder
 

@@ -12,12 +12,10 @@ from qgdr_pyserini.cli.compare import compare as compare_command
 from qgdr_pyserini.cli.group import OneLineErrorGroup
 from qgdr_pyserini.collection.answers import Answers, write_answers
 from qgdr_pyserini.errors import QgdrError
-from qgdr_pyserini.evaluate.answer_recall import has_answer
-from qgdr_pyserini.evaluate.answered import Answered
+from qgdr_pyserini.evaluate.answers import Answered, has_answer
 from qgdr_pyserini.evaluate.compare import compare
-from qgdr_pyserini.evaluate.runs import System
-from qgdr_pyserini.evaluate.words import words
-from qgdr_pyserini.evaluate.xor_retrieve import TokenizedTexts, write_predictions
+from qgdr_pyserini.evaluate.systems import System
+from qgdr_pyserini.evaluate.xor_retrieve import TokenizedTexts, word_tokenize, write_predictions
 
 LATIN = ["Danube", "U.S.", "river,", "The", "the", "Paris.", "1884", "Orléans", "(sic)", "don't", '"Rhine"']
 OTHERS = ["Дунай", "多瑙河", "ダニューブ", "ధనుబే", "الدانوب"]
@@ -42,7 +40,7 @@ def official(predictions, gold, budget):
             continue
         tokens = []
         for text in item["ctxs"]:
-            tokens += words(text)
+            tokens += word_tokenize(text)
         text = " ".join(tokens[:budget])
         hit = any(answer in text for answer in spans)
         counts.setdefault(item["lang"], []).append(hit)
@@ -84,8 +82,8 @@ def test_token_budgets_follow_the_official_rule(tmp_path_factory, texts, gold, d
 def test_words_are_what_nltk_with_its_trained_model_gives():
     text = """He met Mr. Fox in the U.S. state of St. Clair. Doesn't it? "Yes." 多瑙河。 3.5% (e.g. this)."""
     expected = "He met Mr. Fox in the U.S. state of St. Clair . Does n't it ? `` Yes . ''"
-    assert " ".join(words(text)) == f"{expected} 多瑙河。 3.5 % ( e.g . this ) ."
-    assert words("a\u00a0b\u2028c \u3000d") == ["a", "b", "c", "d"]
+    assert " ".join(word_tokenize(text)) == f"{expected} 多瑙河。 3.5 % ( e.g . this ) ."
+    assert word_tokenize("a\u00a0b\u2028c \u3000d") == ["a", "b", "c", "d"]
 
 
 LETTERS = string.ascii_letters + " .,-'é́ßЖж中文०१٣\u200b\u00a0"

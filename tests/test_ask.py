@@ -55,7 +55,7 @@ def test_dense_answers_are_pyserinis(place, questions):
 
 def test_bm25_answers_are_those_of_qgdr_bm25_and_hybrid_ones_of_compare(place, questions, tmp_path):
     from qgdr_pyserini.evaluate.fusion import fuse
-    from qgdr_pyserini.evaluate.runs import System
+    from qgdr_pyserini.evaluate.systems import System
     from qgdr_pyserini.pyserini_plugin.bm25 import Options, write_bm25_runs
 
     english = [*read_topics(place / "c" / "topics.en.tsv").items()][:10]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from qgdr_pyserini.ask.excerpts import excerpt, printable
 from qgdr_pyserini.ask.language import question_language
 from qgdr_pyserini.ask.marking import Marker
-from qgdr_pyserini.dictionary.words import located_runs, runs
+from qgdr_pyserini.dictionary.words import tokenize, tokenize_with_offsets
 
 WILD = st.text(
     st.one_of(
@@ -50,8 +50,8 @@ def test_marks_are_in_order_apart_and_inside_the_text(question, text):
 
 @given(text=WILD)
 def test_runs_are_where_they_are_said_to_be(text):
-    for run, start, end in located_runs(text):
-        assert run == "".join(runs(text[start:end]))
+    for run, start, end in tokenize_with_offsets(text):
+        assert run == "".join(tokenize(text[start:end]))
 
 
 @given(text=st.text(max_size=200), length=st.integers(1, 80), data=st.data())

@@ -10,8 +10,9 @@ import pytest
 
 from qgdr_pyserini.cli.bm25 import bm25
 from qgdr_pyserini.cli.group import OneLineErrorGroup
+from qgdr_pyserini.collection.loaders.base import BuildRequest
+from qgdr_pyserini.collection.loaders.xquad import build_xquad
 from qgdr_pyserini.collection.topics import read_topics
-from qgdr_pyserini.collection.xquad import build_xquad
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.pyserini_plugin import lucene
 from qgdr_pyserini.pyserini_plugin.bm25 import KEPT, Options, Reporter, write_bm25_runs
@@ -201,7 +202,7 @@ def test_the_command_ends_with_2_and_one_line(tmp_path: Path, capsys: pytest.Cap
 
 
 def test_xquad_scores_what_bm25_is_known_to_score(tmp_path: Path, shared_data: Path) -> None:
-    build_xquad(shared_data, tmp_path)
+    build_xquad(BuildRequest(source=shared_data, output=tmp_path))
     expected = {"de": 0.435, "zh": 0.124, "ar": 0.071}
     files = [tmp_path / f"topics.{language}.tsv" for language in expected]
     runs = write_bm25_runs(tmp_path / "corpus.jsonl", files, tmp_path / "runs")

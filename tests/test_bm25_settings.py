@@ -7,8 +7,9 @@ import pytest
 from click.testing import CliRunner
 
 from qgdr_pyserini.cli.main import main
-from qgdr_pyserini.collection.xquad import build_xquad
-from qgdr_pyserini.dictionary.translating import TranslatedWord
+from qgdr_pyserini.collection.loaders.base import BuildRequest
+from qgdr_pyserini.collection.loaders.xquad import build_xquad
+from qgdr_pyserini.dictionary.translate import TranslatedWord
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.pyserini_plugin import lucene
 from qgdr_pyserini.pyserini_plugin.bm25 import Options, Reporter, write_bm25_runs
@@ -147,7 +148,7 @@ def test_a_tag_names_runs_and_lines(folder: Path) -> None:
 
 
 def test_xquad_questions_find_by_the_lexicon_what_the_report_says(tmp_path: Path, shared_data: Path) -> None:
-    build_xquad(shared_data, tmp_path)
+    build_xquad(BuildRequest(source=shared_data, output=tmp_path))
     expected = {"ar": 0.666}
     train = shared_data / "train"
     options = Options(hits=10, lexicon=train / "lexicon.tsv.gz", names=train / "names.tsv.gz")

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -9,9 +11,11 @@ from click.testing import CliRunner
 from qgdr_pyserini.cli.collection import collection
 from qgdr_pyserini.cli.encode import encode_corpus
 from qgdr_pyserini.cli.group import OneLineErrorGroup
-from qgdr_pyserini.collection.builders import BUILDERS
+from qgdr_pyserini.collection import loaders
 from qgdr_pyserini.collection.collection import Collection
 from qgdr_pyserini.collection.corpus import read_corpus
+from qgdr_pyserini.collection.loaders import base
+from qgdr_pyserini.collection.loaders.base import all_loaders
 
 GROUP = OneLineErrorGroup("qgdr", commands=[collection, encode_corpus])
 
@@ -52,10 +56,40 @@ def test_the_manifest_fits_the_sample(sample):
     }
 
 
-def test_every_builder_is_in_the_help():
-    text = qgdr("collection", "build", "--help").stdout
-    assert all(f"  {name} " in text.replace(":NAME", " ") for name in BUILDERS)
-    assert all(builder.about for builder in BUILDERS.values())
+def test_every_loader_is_in_the_help_with_its_options():
+    text = " ".join(qgdr("collection", "build", "--help").stdout.split())
+    for loader in all_loaders().values():
+        assert f" {loader.usage} {loader.help}" in text
+        assert loader.help
+        assert not loader.flags or f"; takes {', '.join(loader.flags)} " in text
+
+
+def test_a_loader_costs_one_file(tmp_path, monkeypatch):
+    (tmp_path / "zulu.py").write_text(
+        "from qgdr_pyserini.collection.loaders.base import register\n"
+        "@register('zulu', 'questions in Zulu; DIR holds zulu.tsv', options=('split',))\n"
+        "def build(request):\n"
+        "    raise ValueError(f'built from {request.source}')\n"
+    )
+    monkeypatch.setattr(loaders, "__path__", [*loaders.__path__, str(tmp_path)])
+    monkeypatch.setattr(base, "_REGISTRY", dict(all_loaders()))
+    assert "zulu         questions in Zulu; DIR holds zulu.tsv; takes --split" in (
+        qgdr("collection", "build", "--help").stdout
+    )
+    assert_one_line(qgdr("collection", "build", "zul", "--output", "o"), "did you mean 'zulu'")
+    assert_one_line(qgdr("collection", "build", "zulu", "--corpus", "c", "--output", "o"), "no --corpus")
+    with pytest.raises(ValueError, match="built from s"):
+        base.build_collection("zulu", base.BuildRequest(source="s", output="o"))
+
+
+def test_the_loaders_are_listed_without_anything_heavy():
+    code = (
+        "import sys; from qgdr_pyserini.collection.loaders.base import all_loaders; all_loaders();"
+        "heavy = ('numpy', 'torch', 'pyarrow', 'datasets', 'ir_datasets', 'huggingface_hub', 'pyserini');"
+        "print([name for name in heavy if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 @pytest.mark.parametrize("command", [("collection", "build"), ("encode-corpus",)])
@@ -70,7 +104,7 @@ def test_what_build_refuses(sample, tmp_path):
     assert_one_line(
         qgdr("collection", "build", "xquat", "--output", output), "unknown collection 'xquat'", "'xquad'"
     )
-    assert_one_line(qgdr("collection", "build", "zzz", "--output", output), "known: sample, xquad")
+    assert_one_line(qgdr("collection", "build", "zzz", "--output", output), "known: beir, ir_datasets")
     assert_one_line(qgdr("collection", "build", "xquad", "--output", output), "--source")
     assert_one_line(
         qgdr("collection", "build", "sample", "--source", "hub", "--output", output), "leave out --source"

@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ttest_rel
 
+from qgdr_pyserini.collection.trec import rank_hits
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.evaluate.compare import compare
 from qgdr_pyserini.evaluate.metrics import WITH_CUT, WITHOUT_CUT, check_metrics, score_queries
-from qgdr_pyserini.evaluate.runs import System
+from qgdr_pyserini.evaluate.reports.tables import notes
 from qgdr_pyserini.evaluate.significance import holm, paired_p_value
-from qgdr_pyserini.evaluate.tables import notes
-from qgdr_pyserini.evaluate.trec import rank_hits
+from qgdr_pyserini.evaluate.systems import System
 
 DOCIDS = st.sampled_from([f"d{number}" for number in range(12)])
 QIDS = st.sampled_from(["x-de-1", "x-de-2", "x-es-1", "x-es-2", "y"])
@@ -277,7 +277,7 @@ def run_python(code, **environment):
 
 def test_comparing_imports_no_torch():
     code = (
-        "import sys; from qgdr_pyserini.evaluate import report, runs, terminal; "
+        "import sys; from qgdr_pyserini.evaluate.reports import report, terminal; "
         "from qgdr_pyserini.evaluate.metrics import score_queries; "
         "score_queries({'q': {'a': 1}}, {'q': {'a': 1.0}}, ['q'], ['mrr@10']); "
         "print([name for name in ('torch', 'pyserini', 'faiss') if name in sys.modules])"

@@ -6,11 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qgdr_pyserini.dictionary.dictionary import NAME_WEIGHT, Dictionary
+from qgdr_pyserini.dictionary.dictionary import NAME_WEIGHT, Dictionary, read_dictionaries
 from qgdr_pyserini.dictionary.lexicon import read_lexicon
-from qgdr_pyserini.dictionary.loading import read_dictionaries
-from qgdr_pyserini.dictionary.translating import KEPT_WEIGHT, TranslatedWord, translate
-from qgdr_pyserini.dictionary.words import is_unspaced, runs
+from qgdr_pyserini.dictionary.translate import KEPT_WEIGHT, TranslatedWord, translate
+from qgdr_pyserini.dictionary.words import is_unspaced, tokenize
 from qgdr_pyserini.errors import InputError
 
 GERMAN = Dictionary(
@@ -59,12 +58,14 @@ def test_words_without_spaces_are_cut_by_the_longest_match() -> None:
 @pytest.mark.parametrize("word", ["كتاب", "الكتاب", "والكتاب", "كِتَاب", "بالكتاب", "كتب", "فكتاب"])
 def test_arabic_is_found_in_spite_of_article_clitics_vowel_signs_and_broken_plural(word: str) -> None:
     arabic = Dictionary("ar", {"كتاب": ("book",)})
-    assert found(word, arabic) == {runs(word)[0]: {"book": 1.0}}
+    assert found(word, arabic) == {tokenize(word)[0]: {"book": 1.0}}
 
 
 def test_russian_is_found_in_every_case_with_stress_marks_and_either_letter() -> None:
-    russian = Dictionary("ru", {key: ("x",) for entry in ("река́", "ёлка") for key in runs(entry)})
-    assert all(found(word, russian)[runs(word)[0]] for word in ("рекой", "реке", "реки", "елку", "ёлками"))
+    russian = Dictionary("ru", {key: ("x",) for entry in ("река́", "ёлка") for key in tokenize(entry)})
+    assert all(
+        found(word, russian)[tokenize(word)[0]] for word in ("рекой", "реке", "реки", "елку", "ёлками")
+    )
 
 
 def test_names_weigh_less_and_give_way_to_words() -> None:
@@ -77,8 +78,8 @@ def test_names_weigh_less_and_give_way_to_words() -> None:
     st.text(max_size=60), st.dictionaries(st.text(max_size=8), st.text(min_size=1, max_size=8), max_size=12)
 )
 def test_any_question_ends_in_words_that_it_holds(question: str, entries: dict[str, str]) -> None:
-    keys = {" ".join(runs(key)): (value,) for key, value in entries.items() if runs(key)}
-    together = "".join(runs(question))
+    keys = {" ".join(tokenize(key)): (value,) for key, value in entries.items() if tokenize(key)}
+    together = "".join(tokenize(question))
     for language in ("de", "ar", "zh"):
         for word in translate(question, Dictionary(language, keys)):
             assert word.source.replace(" ", "") in together

@@ -19,8 +19,8 @@ from pyserini_process import HERE, command, python
 
 from qgdr_pyserini.collection.corpus import read_corpus
 from qgdr_pyserini.collection.topics import read_topics
+from qgdr_pyserini.collection.trec import rank_hits, read_qrels
 from qgdr_pyserini.evaluate.metrics import score_queries
-from qgdr_pyserini.evaluate.trec import rank_hits, read_qrels
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.registry import find_encoder
 

@@ -1,6 +1,6 @@
 """Examples for people: the first question of a language whose passage is ranked first."""
 
-from qgdr_pyserini.evaluate.examples import found_first
+from qgdr_pyserini.evaluate.per_query import found_first
 
 
 def test_the_first_question_found_at_once_is_shown(tmp_path):

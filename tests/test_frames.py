@@ -16,8 +16,8 @@ from qgdr_pyserini.api.frames import (
     topics_frame,
 )
 from qgdr_pyserini.collection.corpus import Passage
+from qgdr_pyserini.collection.trec import rank_hits
 from qgdr_pyserini.errors import QgdrError
-from qgdr_pyserini.evaluate.trec import rank_hits
 
 ids = st.text(st.characters(categories=("L", "N", "P")), min_size=1, max_size=6)
 texts = st.text(min_size=1, max_size=20).filter(str.strip)

@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 from pyserini.fusion import normalize
 from pyserini.trectools import TrecRun
 
+from qgdr_pyserini.collection.trec import rank_hits
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.evaluate.fusion import BY_RANK, BY_SCORE, add_fused, fuse
-from qgdr_pyserini.evaluate.runs import System
-from qgdr_pyserini.evaluate.trec import rank_hits
+from qgdr_pyserini.evaluate.systems import System
 
 DOCIDS = st.sampled_from(["a", "b", "c", "dé", "多"])
 HITS = st.dictionaries(DOCIDS, st.sampled_from([0.0, 0.5, 1.0]), min_size=1)

@@ -10,7 +10,7 @@ from training_slices import every_stage
 from qgdr_pyserini.cli.main import main
 from qgdr_pyserini.collection.corpus import Passage, write_corpus
 from qgdr_pyserini.collection.tevatron import Candidate, CandidateList, read_candidates, write_candidates
-from qgdr_pyserini.dictionary.identifying import LanguageIdentifier
+from qgdr_pyserini.dictionary.language_id import LanguageIdentifier
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.query_generator import GeneratedQuery, QueryGenerator
 from qgdr_pyserini.train.generation import GenerationSettings, keep_good

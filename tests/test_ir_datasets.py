@@ -26,17 +26,13 @@ from ir_datasets.util.download import Download, RequestsDownload, _DownloadConfi
 from ir_sets import local, news_set, register, tsv_set
 
 from qgdr_pyserini.cli.main import main
-from qgdr_pyserini.collection.builders import build_collection
 from qgdr_pyserini.collection.collection import Collection
 from qgdr_pyserini.collection.corpus import read_corpus
-from qgdr_pyserini.collection.ir_about import citations, licence_text
-from qgdr_pyserini.collection.ir_access import terms_of_use
-from qgdr_pyserini.collection.ir_library import find_dataset
-from qgdr_pyserini.collection.qrels import read_qrels
-from qgdr_pyserini.collection.record_fields import field_language
-from qgdr_pyserini.collection.request import BuildRequest
+from qgdr_pyserini.collection.loaders.base import BuildRequest, build_collection
+from qgdr_pyserini.collection.loaders.ir_library import citations, find_dataset, licence_text, terms_of_use
+from qgdr_pyserini.collection.loaders.records import TrecIds, field_language
 from qgdr_pyserini.collection.topics import read_topics
-from qgdr_pyserini.collection.trec_ids import TrecIds
+from qgdr_pyserini.collection.trec import read_qrels
 from qgdr_pyserini.errors import QgdrError
 
 
@@ -257,7 +253,7 @@ def test_a_set_that_says_no_language(tmp_path: Path) -> None:
     )
     out = tmp_path / "out"
     assert_refused(build(name, out), out, "does not say which language its queries are in; pass --language")
-    assert_refused(build(name, out, "--language", "Finnish"), out, "'Finnish' is no language code")
+    assert_refused(build(name, out, "--language", "Finnish"), out, "'Finnish' is not a language code")
     assert built(name, out, "--language", "fi").languages == ("fi",)
 
 

@@ -9,7 +9,7 @@ from qgdr_pyserini.cli.main import main
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.evaluate.compare import compare
 from qgdr_pyserini.evaluate.metrics import GRADED_METRICS, check_metrics
-from qgdr_pyserini.evaluate.runs import System
+from qgdr_pyserini.evaluate.systems import System
 
 # In German both systems' hits were judged, in Spanish those of the pooled one alone.
 QRELS = {

@@ -9,18 +9,17 @@ from click.testing import CliRunner
 
 from qgdr_pyserini.cli.main import main
 from qgdr_pyserini.collection.answers import read_answers
-from qgdr_pyserini.collection.builders import build_collection
 from qgdr_pyserini.collection.collection import Collection
 from qgdr_pyserini.collection.corpus import read_corpus
-from qgdr_pyserini.collection.folders import build_beir, build_tevatron
-from qgdr_pyserini.collection.hub_sets import fetch_files
-from qgdr_pyserini.collection.mkqa import build_mkqa
-from qgdr_pyserini.collection.monolingual import build_miracl, build_mr_tydi
-from qgdr_pyserini.collection.request import BuildRequest
+from qgdr_pyserini.collection.hub import fetch_files
+from qgdr_pyserini.collection.loaders.base import BuildRequest, build_collection
+from qgdr_pyserini.collection.loaders.folders import build_beir, build_tevatron
+from qgdr_pyserini.collection.loaders.mkqa import build_mkqa
+from qgdr_pyserini.collection.loaders.monolingual import build_miracl, build_mr_tydi
+from qgdr_pyserini.collection.loaders.xor_tydi import build_xor_tydi
 from qgdr_pyserini.collection.topics import read_topics
-from qgdr_pyserini.collection.xor_tydi import build_xor_tydi
+from qgdr_pyserini.collection.trec import read_qrels
 from qgdr_pyserini.errors import InputError, QgdrError
-from qgdr_pyserini.evaluate.trec import read_qrels
 
 PASSAGES = [
     {"docid": "1#0", "title": "Oulu", "text": "A city."},

@@ -9,8 +9,8 @@ from ir_sets import news_set
 from pyserini_process import command
 
 from qgdr_pyserini.cli.main import main
+from qgdr_pyserini.collection.trec import read_run
 from qgdr_pyserini.evaluate.metrics import GRADED_METRICS
-from qgdr_pyserini.evaluate.trec import read_run
 
 
 def qgdr(*words: object) -> str:

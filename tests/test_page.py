@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qgdr_pyserini.evaluate.changes import largest_changes
+from qgdr_pyserini.collection.trec import rank_hits
 from qgdr_pyserini.evaluate.compare import compare
-from qgdr_pyserini.evaluate.curves import recall_curve
-from qgdr_pyserini.evaluate.html import Changes
-from qgdr_pyserini.evaluate.report import write_report
-from qgdr_pyserini.evaluate.runs import System
-from qgdr_pyserini.evaluate.trec import rank_hits
+from qgdr_pyserini.evaluate.metrics import recall_curve
+from qgdr_pyserini.evaluate.per_query import largest_changes
+from qgdr_pyserini.evaluate.reports.html import Changes
+from qgdr_pyserini.evaluate.reports.report import write_report
+from qgdr_pyserini.evaluate.systems import System
 
 QRELS = {f"x-{language}-{n:02}": {"good": 1} for language in ("ar", "de") for n in range(20)}
 NASTY = "</script><b>&amp;\"' {x} $y_z^% 多\\"

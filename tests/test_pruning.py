@@ -12,7 +12,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from qgdr_pyserini.cli import main
-from qgdr_pyserini.collection.texts import read_texts
+from qgdr_pyserini.collection.jsonl import read_texts
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.config import EncoderConfig
 from qgdr_pyserini.model.dual_encoder import DualEncoder

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from qgdr_pyserini.collection.trec import read_qrels, read_run
 from qgdr_pyserini.errors import InputError
 from qgdr_pyserini.evaluate.metrics import score_queries
-from qgdr_pyserini.evaluate.trec import read_qrels, read_run
 from qgdr_pyserini.pyserini_plugin import hook
 
 # Options, and our name of each metric that they print; each call starts a JVM. With -M 10, "recip_rank" and

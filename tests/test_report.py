@@ -10,11 +10,11 @@ from rich.console import Console
 from qgdr_pyserini.cli.compare import compare as compare_command
 from qgdr_pyserini.cli.group import OneLineErrorGroup
 from qgdr_pyserini.evaluate.compare import compare
-from qgdr_pyserini.evaluate.markdown import to_markdown
-from qgdr_pyserini.evaluate.report import to_json
-from qgdr_pyserini.evaluate.runs import System
-from qgdr_pyserini.evaluate.tables import notes
-from qgdr_pyserini.evaluate.terminal import print_comparison
+from qgdr_pyserini.evaluate.reports.markdown import to_markdown
+from qgdr_pyserini.evaluate.reports.report import to_json
+from qgdr_pyserini.evaluate.reports.tables import notes
+from qgdr_pyserini.evaluate.reports.terminal import print_comparison
+from qgdr_pyserini.evaluate.systems import System
 
 GROUP = OneLineErrorGroup("qgdr", commands=[compare_command])
 QRELS = {f"x-{language}-{n:02}": {"good": 1} for language in ("de", "es") for n in range(12)}

@@ -10,16 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qgdr_pyserini.cli.main import main
+from qgdr_pyserini.collection.trec import rank_hits, read_run
 from qgdr_pyserini.errors import QgdrError
-from qgdr_pyserini.evaluate.reproduce.kept_runs import checksum, write_kept_run
-from qgdr_pyserini.evaluate.reproduce.remaking import remake
+from qgdr_pyserini.evaluate.reproduce.kept_runs import write_kept_run
 from qgdr_pyserini.evaluate.reproduce.reproduction import (
     MARKER,
     Reproduction,
     read_reproduction,
     write_results,
 )
-from qgdr_pyserini.evaluate.trec import rank_hits, read_run
+from qgdr_pyserini.evaluate.reproduce.workflow import remake
+from qgdr_pyserini.files import checksum
 
 RUNS = Path(__file__).resolve().parent.parent / "runs"
 SMALL = """
@@ -222,7 +223,7 @@ def test_extend_puts_no_run_beside_those_of_another_collection(kept: Path) -> No
     ("old", "new", "problem"),
     [
         ("hits = 10", "hits = 10\nmetric = []", "unknown key 'metric'; did you mean 'metrics'?"),
-        ("hits = 10", "hits = ", "is no TOML"),
+        ("hits = 10", "hits = ", "not TOML"),
         ("tolerance = 0.001", "tolerance = 2.0", "tolerance: "),
         ('["recall@10"]', '["recal@10"]', "unknown metric 'recal@10'"),
         ("bm25 = [", '"b m" = [', "system 'b m': letters"),

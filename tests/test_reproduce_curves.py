@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qgdr_pyserini.cli.main import main
-from qgdr_pyserini.evaluate.reproduce.reproduction import read_reproduction
-from qgdr_pyserini.evaluate.reproduce.varying import choices, expand, fill
+from qgdr_pyserini.evaluate.reproduce.reproduction import choices, expand, fill, read_reproduction
 
 RUNS = Path(__file__).resolve().parent.parent / "runs"
 TOML = """
@@ -140,7 +139,7 @@ def test_what_was_stopped_goes_on_and_one_more_value_makes_its_runs_alone(made: 
     [
         ('over = "share"', 'over = "shore"', "'shore' is no name in 'vary'"),
         ('metric = "hit_rate@1"', 'metric = "mrr@10"', "'mrr@10' is not among 'metrics'"),
-        ('["10", "100"]', '["10", "all"]', "'all' in vary.share is no number"),
+        ('["10", "100"]', '["10", "all"]', "'all' in vary.share is not a number"),
         ('"as found" = "first"', '"as found" = "last"', "no commands for 'last'"),
         ("axis =", "axes =", "needs the key 'curves.axis'"),
     ],

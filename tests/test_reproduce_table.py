@@ -10,10 +10,10 @@ from click.testing import CliRunner, Result
 from scipy.stats import ttest_rel
 
 from qgdr_pyserini.cli.main import main
+from qgdr_pyserini.collection.trec import read_qrels
 from qgdr_pyserini.evaluate.metrics import score_queries
 from qgdr_pyserini.evaluate.reproduce.reproduction import read_reproduction
-from qgdr_pyserini.evaluate.runs import read_system
-from qgdr_pyserini.evaluate.trec import read_qrels
+from qgdr_pyserini.evaluate.systems import read_system
 
 TOML = """
 about = "Three systems that know more or less"

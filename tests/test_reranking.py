@@ -6,8 +6,8 @@ from click.testing import CliRunner
 
 from qgdr_pyserini.cli.main import main
 from qgdr_pyserini.collection.corpus import Passage, write_corpus
+from qgdr_pyserini.collection.trec import read_run
 from qgdr_pyserini.errors import QgdrError
-from qgdr_pyserini.evaluate.trec import read_run
 from qgdr_pyserini.model.teacher import Teacher
 from qgdr_pyserini.train.rerank import rerank_file
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qgdr_pyserini.collection.trec import read_qrels, read_run
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.evaluate.languages import group_queries, language_of, read_languages
-from qgdr_pyserini.evaluate.runs import find_runs, read_systems
-from qgdr_pyserini.evaluate.trec import read_qrels, read_run
+from qgdr_pyserini.evaluate.systems import find_runs, read_systems
 
 IDS = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zs", "Zl", "Zp")), min_size=1, max_size=8)
 # Numerals that are few and close, so that ties happen.

@@ -15,7 +15,7 @@ import pytest
 from qgdr_pyserini.ask.asking import AskRequest, ask
 from qgdr_pyserini.collection.topics import read_topics
 from qgdr_pyserini.errors import InputError, QgdrError
-from qgdr_pyserini.evaluate.outcomes import read_outcomes
+from qgdr_pyserini.evaluate.per_query import read_outcomes
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.registry import find_encoder
 from qgdr_pyserini.serve.batching import Batcher, Busy

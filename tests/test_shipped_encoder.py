@@ -10,10 +10,11 @@ from sentence_transformers import SentenceTransformer
 from transformers import AutoModel, AutoTokenizer
 
 from qgdr_pyserini.collection.corpus import read_corpus
+from qgdr_pyserini.collection.loaders.base import BuildRequest
+from qgdr_pyserini.collection.loaders.xquad import build_xquad
 from qgdr_pyserini.collection.topics import read_topics
-from qgdr_pyserini.collection.xquad import build_xquad
+from qgdr_pyserini.collection.trec import read_run
 from qgdr_pyserini.evaluate.reproduce.reproduction import read_reproduction
-from qgdr_pyserini.evaluate.trec import read_run
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.pooling import pool
 from qgdr_pyserini.model.registry import find_encoder
@@ -44,7 +45,7 @@ def test_it_fits_into_90_megabytes(folder):
 
 
 def test_a_question_has_one_vector_whatever_it_is_encoded_with(encoder, shared_data, tmp_path):
-    xquad = build_xquad(shared_data, tmp_path / "xquad")
+    xquad = build_xquad(BuildRequest(source=shared_data, output=tmp_path / "xquad"))
     questions = [
         question for file in xquad.topics.values() for question in list(read_topics(file).values())[:15]
     ]
@@ -85,7 +86,7 @@ def test_the_card_says_what_the_kept_run_scores(folder):
 
 def test_it_finds_what_the_kept_run_says(encoder, shared_data, tmp_path):
     """For a few questions a language, of different articles, the scores of the best passages."""
-    xquad = build_xquad(shared_data, tmp_path / "xquad")
+    xquad = build_xquad(BuildRequest(source=shared_data, output=tmp_path / "xquad"))
     passages = {row.docid: row for row in read_corpus(xquad.corpus)}
     kept = read_run(XQUAD / "run.qgdr.txt.gz")
     questions = {}

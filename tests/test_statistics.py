@@ -8,11 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import bootstrap, permutation_test
 
-from qgdr_pyserini.evaluate import bootstrap as bootstrap_module
 from qgdr_pyserini.evaluate import significance
-from qgdr_pyserini.evaluate.bootstrap import intervals, resampled_means
-from qgdr_pyserini.evaluate.parallel import by_question, question_numbers
-from qgdr_pyserini.evaluate.significance import RANDOMISATIONS, randomisation_p_values
+from qgdr_pyserini.evaluate.languages import by_question, question_numbers
+from qgdr_pyserini.evaluate.significance import (
+    RANDOMISATIONS,
+    intervals,
+    randomisation_p_values,
+    resampled_means,
+)
 from qgdr_pyserini.evaluate.statistics import effect_size, summarise
 
 
@@ -131,7 +134,7 @@ def test_alike_systems_are_told_apart_no_more_often_than_the_level(monkeypatch):
     expected, and more than 19 come by chance with a probability below 0.005.
     """
     monkeypatch.setattr(significance, "RANDOMISATIONS", 1_000)
-    monkeypatch.setattr(bootstrap_module, "RESAMPLES", 10)
+    monkeypatch.setattr(significance, "RESAMPLES", 10)
     random = np.random.default_rng(6)
     rows = {"de": slice(0, 30), "es": slice(30, 60), "all queries": slice(0, 60)}
     errors = {"p_holm": 0, "p_randomisation_holm": 0}

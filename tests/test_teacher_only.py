@@ -12,8 +12,8 @@ from qgdr_pyserini.cli.main import main
 from qgdr_pyserini.collection.corpus import read_corpus
 from qgdr_pyserini.collection.tevatron import read_candidates
 from qgdr_pyserini.collection.topics import read_topics
+from qgdr_pyserini.collection.trec import read_qrels, read_run
 from qgdr_pyserini.evaluate.languages import language_of
-from qgdr_pyserini.evaluate.trec import read_qrels, read_run
 from qgdr_pyserini.model.cross_encoder import CrossEncoder
 from qgdr_pyserini.model.query_generator import QueryGenerator
 from qgdr_pyserini.model.teachers import load_teacher

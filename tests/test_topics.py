@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qgdr_pyserini.collection.answers import Answers, read_answers, write_answers
-from qgdr_pyserini.collection.qrels import Judgement, write_qrels
 from qgdr_pyserini.collection.topics import read_topics, topics_language, write_topics
+from qgdr_pyserini.collection.trec import Judgement, write_qrels
 from qgdr_pyserini.errors import InputError, QgdrError
 
 PRINTABLE = st.characters(exclude_categories=("Cs", "Cc", "Zs", "Zl", "Zp"))

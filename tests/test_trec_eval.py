@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ir_measures import AP, RBP, RR, Judged, P, R, nDCG
 
+from qgdr_pyserini.collection.trec import rank_hits, read_run
 from qgdr_pyserini.evaluate.metrics import score_queries
-from qgdr_pyserini.evaluate.trec import rank_hits, read_run
 
 # RR without a cut: for RR@10 ir_measures asks another engine, which breaks ties the other way round.
 MEASURES = {

@@ -9,8 +9,8 @@ from click.testing import CliRunner
 from qgdr_pyserini.cli.main import main
 from qgdr_pyserini.collection.collection import Collection
 from qgdr_pyserini.collection.corpus import read_corpus
-from qgdr_pyserini.collection.qrels import read_qrels
 from qgdr_pyserini.collection.topics import read_topics
+from qgdr_pyserini.collection.trec import read_qrels
 
 DOCS = """<DOC>
 <DOCNO> {0} </DOCNO>

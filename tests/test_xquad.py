@@ -9,8 +9,9 @@ import pytest
 from qgdr_pyserini.collection.answers import read_answers
 from qgdr_pyserini.collection.collection import Collection
 from qgdr_pyserini.collection.corpus import Passage, read_corpus
+from qgdr_pyserini.collection.loaders.base import BuildRequest
+from qgdr_pyserini.collection.loaders.xquad import HUB_LANGUAGES, build_xquad
 from qgdr_pyserini.collection.topics import read_topics
-from qgdr_pyserini.collection.xquad import HUB_LANGUAGES, build_xquad
 from qgdr_pyserini.errors import InputError, QgdrError
 
 DANUBE = "The Danube  rises in the Black\nForest. "
@@ -76,7 +77,7 @@ def contents(directory):
 
 
 def test_every_part_of_the_collection(source, tmp_path):
-    built = build_xquad(source, tmp_path / "out")
+    built = build_xquad(BuildRequest(source=source, output=tmp_path / "out"))
     assert list(read_corpus(built.corpus)) == [
         Passage("Danube_(river)-001", "Danube (river)", "The Danube rises in the Black Forest."),
         Passage("Danube_(river)-002", "Danube (river)", "The Danube passes Vienna."),
@@ -97,7 +98,7 @@ def test_every_part_of_the_collection(source, tmp_path):
 
 
 def test_the_manifest_tells_source_licence_counts_and_checksums(source, tmp_path):
-    built = build_xquad(source, tmp_path / "out")
+    built = build_xquad(BuildRequest(source=source, output=tmp_path / "out"))
     assert built.name == "xquad"
     assert built.manifest["licence"] == "CC BY-SA 4.0"
     assert built.manifest["counts"] == {
@@ -113,33 +114,35 @@ def test_the_manifest_tells_source_licence_counts_and_checksums(source, tmp_path
 
 
 def test_the_same_bytes_every_time_and_wherever_the_source_lies(source, tmp_path):
-    build_xquad(source, tmp_path / "one")
+    build_xquad(BuildRequest(source=source, output=tmp_path / "one"))
     moved = source.rename(tmp_path / "elsewhere")
-    build_xquad(moved, tmp_path / "two")
+    build_xquad(BuildRequest(source=moved, output=tmp_path / "two"))
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
 
 
 def test_the_order_of_the_source_does_not_change_the_corpus(source, tmp_path):
-    one = build_xquad(source, tmp_path / "one")
+    one = build_xquad(BuildRequest(source=source, output=tmp_path / "one"))
     reordered = [(title, paragraphs[::-1]) for title, paragraphs in SQUAD[::-1]]
     write_json(source / "squad" / "dev-v1.1.json", squad_json(reordered))
-    two = build_xquad(source, tmp_path / "two")
+    two = build_xquad(BuildRequest(source=source, output=tmp_path / "two"))
     assert one.corpus.read_bytes() == two.corpus.read_bytes()
 
 
 def test_an_existing_collection_is_replaced_only_on_demand(source, tmp_path):
-    build_xquad(source, tmp_path / "out")
+    build_xquad(BuildRequest(source=source, output=tmp_path / "out"))
     before = contents(tmp_path / "out")
     (source / "xquad" / "xquad.de.json").unlink()
     with pytest.raises(QgdrError, match="--overwrite"):
-        build_xquad(source, tmp_path / "out")
+        build_xquad(BuildRequest(source=source, output=tmp_path / "out"))
     assert contents(tmp_path / "out") == before
-    assert build_xquad(source, tmp_path / "out", overwrite=True).languages == ("en",)
+    assert build_xquad(BuildRequest(source=source, output=tmp_path / "out", overwrite=True)).languages == (
+        "en",
+    )
 
 
 def test_overwrite_spares_what_is_no_collection(source, tmp_path):
     with pytest.raises(QgdrError, match="not a collection"):
-        build_xquad(source, source, overwrite=True)
+        build_xquad(BuildRequest(source=source, output=source, overwrite=True))
     assert (source / "squad" / "dev-v1.1.json").is_file()
 
 
@@ -147,7 +150,7 @@ def test_overwrite_spares_what_is_no_collection(source, tmp_path):
 def test_a_missing_file_is_named(name, source, tmp_path):
     (source / name).unlink()
     with pytest.raises(InputError, match="no such file; fetch it from https://") as caught:
-        build_xquad(source, tmp_path / "out")
+        build_xquad(BuildRequest(source=source, output=tmp_path / "out"))
     assert str(caught.value).startswith(str(source / name))
 
 
@@ -174,7 +177,7 @@ def test_a_missing_file_is_named(name, source, tmp_path):
 def test_a_malformed_source_leaves_nothing(name, content, problem, source, tmp_path):
     (source / name).write_text(content, encoding="utf-8")
     with pytest.raises(QgdrError, match=problem):
-        build_xquad(source, tmp_path / "out")
+        build_xquad(BuildRequest(source=source, output=tmp_path / "out"))
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 
@@ -197,8 +200,8 @@ def hub(tmp_path, monkeypatch):
 
 
 def test_hub_and_files_give_the_same_collection(hub, source, tmp_path):
-    from_hub = build_xquad("hub", tmp_path / "hub")
-    from_files = build_xquad(source, tmp_path / "files")
+    from_hub = build_xquad(BuildRequest(source="hub", output=tmp_path / "hub"))
+    from_files = build_xquad(BuildRequest(source=source, output=tmp_path / "files"))
     assert from_hub.languages == HUB_LANGUAGES
     assert from_hub.corpus.read_bytes() == from_files.corpus.read_bytes()
     for language in from_files.languages:
@@ -213,19 +216,22 @@ def test_a_hub_out_of_reach_is_one_line(tmp_path):
     with pytest.raises(
         QgdrError, match=r"google/xquad \(xquad\.ar\): cannot be loaded .*--source DIR"
     ) as caught:
-        build_xquad("hub", tmp_path / "out", load=load)
+        build_xquad(BuildRequest(source="hub", output=tmp_path / "out"), load=load)
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_hub_set_in_another_form_is_named(tmp_path):
     with pytest.raises(QgdrError, match=r"google/xquad \(xquad\.ar\): not in SQuAD's form .*'id'"):
-        build_xquad("hub", tmp_path / "out", load=lambda name, configuration: [{"question": "?"}])
+        build_xquad(
+            BuildRequest(source="hub", output=tmp_path / "out"),
+            load=lambda name, configuration: [{"question": "?"}],
+        )
 
 
 @pytest.mark.parametrize("part", ["collection.json", "corpus.jsonl", "qrels.txt", "answers.jsonl"])
 def test_opening_a_collection_names_the_missing_part(part, source, tmp_path):
-    build_xquad(source, tmp_path / "out")
+    build_xquad(BuildRequest(source=source, output=tmp_path / "out"))
     (tmp_path / "out" / part).unlink()
     with pytest.raises(InputError, match=f"{part} is missing"):
         Collection.open(tmp_path / "out")
@@ -234,7 +240,7 @@ def test_opening_a_collection_names_the_missing_part(part, source, tmp_path):
 def test_opening_what_is_no_collection(source, tmp_path):
     with pytest.raises(InputError, match="no such collection"):
         Collection.open(tmp_path / "absent")
-    build_xquad(source, tmp_path / "out")
+    build_xquad(BuildRequest(source=source, output=tmp_path / "out"))
     for file in (tmp_path / "out").glob("topics.*"):
         file.unlink()
     with pytest.raises(InputError, match=r"no topics\.LANG\.tsv"):
@@ -246,7 +252,7 @@ def test_opening_what_is_no_collection(source, tmp_path):
 
 
 def test_the_real_sources(shared_data, tmp_path):
-    built = build_xquad(shared_data, tmp_path / "xquad")
+    built = build_xquad(BuildRequest(source=shared_data, output=tmp_path / "xquad"))
     passages = {passage.docid: passage for passage in read_corpus(built.corpus)}
     assert len(passages) == 2067
     assert built.languages == ("ar", "de", "en", "es", "ru", "zh")

@@ -21,14 +21,14 @@ from qgdr_pyserini.api.frames import (
     to_topics,
 )
 from qgdr_pyserini.errors import QgdrError
-from qgdr_pyserini.evaluate.answered import read_answered
-from qgdr_pyserini.evaluate.bootstrap import Interval
-from qgdr_pyserini.evaluate.comparing import Material, compare_material, report_material, usual_metrics
+from qgdr_pyserini.evaluate.answers import read_answered
+from qgdr_pyserini.evaluate.compare_files import Material, compare_material, report_material, usual_metrics
 from qgdr_pyserini.evaluate.fusion import check_method
 from qgdr_pyserini.evaluate.fusion import fuse as fuse_systems
 from qgdr_pyserini.evaluate.metrics import check_metrics
+from qgdr_pyserini.evaluate.reports.tables import MEAN, row_names, score_of
 from qgdr_pyserini.evaluate.results import Comparison, Difference
-from qgdr_pyserini.evaluate.tables import MEAN, row_names, score_of
+from qgdr_pyserini.evaluate.significance import Interval
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from qgdr_pyserini.collection.collection import Collection
 from qgdr_pyserini.collection.corpus import Passage, read_corpus, write_corpus
 from qgdr_pyserini.collection.topics import read_topics, topics_language
+from qgdr_pyserini.collection.trec import Qrels, Run, rank_hits, read_qrels
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.evaluate.languages import language_of
-from qgdr_pyserini.evaluate.runs import System, read_system
-from qgdr_pyserini.evaluate.trec import Qrels, Run, rank_hits, read_qrels
+from qgdr_pyserini.evaluate.systems import System, read_system
 from qgdr_pyserini.files import expand_pattern
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qgdr_pyserini.api.frames import (
@@ -18,9 +17,10 @@ from qgdr_pyserini.api.frames import (
     to_topics,
     topics_frame,
 )
-from qgdr_pyserini.collection import builders, runs
+from qgdr_pyserini.collection import trec
 from qgdr_pyserini.collection.collection import Collection
-from qgdr_pyserini.collection.request import BuildRequest
+from qgdr_pyserini.collection.loaders import base as loaders
+from qgdr_pyserini.collection.loaders.base import BuildRequest
 from qgdr_pyserini.errors import QgdrError
 
 if TYPE_CHECKING:
@@ -42,8 +42,7 @@ def build_collection(
     Parameters
     ----------
     name
-        ``sample``, which ships with the package, ``xquad``, ``xor-tydi``, ``mkqa``, ``mr-tydi``, ``miracl``,
-        ``beir`` or ``tevatron``.
+        As ``qgdr collection build --help`` lists them; ``sample`` ships with the package.
     output
         The collection's folder.
     source
@@ -84,7 +83,7 @@ def build_collection(
         split=split,
         overwrite=overwrite,
     )
-    return builders.build_collection(name, request)
+    return loaders.build_collection(name, request)
 
 
 def load_collection(directory: AnyPath) -> Collection:
@@ -175,4 +174,4 @@ def write_run(run: AnyRun, path: AnyPath, tag: str = "qgdr") -> None:
     """
     if tag.split() != [tag]:
         raise QgdrError(f"tag {tag!r}: is empty or holds whitespace, which TREC files cannot")
-    runs.write_run(Path(path), ((qid, hits.items()) for qid, hits in to_run(run).items()), tag)
+    trec.write_run(path, ((qid, hits.items()) for qid, hits in to_run(run).items()), tag)

@@ -13,9 +13,9 @@ from qgdr_pyserini.ask.lexical import LexicalSearcher, ensure_lucene_index
 from qgdr_pyserini.ask.marking import Marker
 from qgdr_pyserini.ask.passages import open_passages
 from qgdr_pyserini.collection.passage_store import PassageStore
+from qgdr_pyserini.collection.trec import rank_hits
 from qgdr_pyserini.errors import InputError, QgdrError
-from qgdr_pyserini.evaluate.fusion import scaled
-from qgdr_pyserini.evaluate.trec import rank_hits
+from qgdr_pyserini.evaluate.fusion import min_max
 
 FUSED = 100
 """Passages of either search that a hybrid one adds up, at least."""
@@ -128,7 +128,7 @@ def fused(one: Sequence[Hit], other: Sequence[Hit]) -> list[Hit]:
     passages = {hit.passage.docid: hit.passage for hit in (*one, *other)}
     total = dict.fromkeys(passages, 0.0)
     for hits in (one, other):
-        for docid, score in scaled({hit.passage.docid: hit.score for hit in hits}).items():
+        for docid, score in min_max({hit.passage.docid: hit.score for hit in hits}).items():
             total[docid] += score
     return [Hit(passages[docid], score) for docid, score in rank_hits(total).items()]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 
-from qgdr_pyserini.dictionary.identifying import LanguageIdentifier
+from qgdr_pyserini.dictionary.language_id import LanguageIdentifier
 
 CANDIDATES = (
     "af", "ar", "az", "be", "bg", "bn", "bs", "ca", "cs", "cy", "da", "de", "el", "en", "es", "et",

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 import regex
 
 from qgdr_pyserini.ask.hits import Span
-from qgdr_pyserini.dictionary.stems import stemmer
-from qgdr_pyserini.dictionary.words import is_unspaced, located_runs, runs
+from qgdr_pyserini.dictionary.words import is_unspaced, stemmer, tokenize, tokenize_with_offsets
 
 # Lucene's English stop words, question words and the commonest verbs: found everywhere, they show nothing.
 _SAYING_NOTHING = frozenset((
@@ -44,7 +43,7 @@ class Marker:
 
     def __init__(self, question: str, language: str = "en", passages: str = "en") -> None:
         self._languages = tuple(dict.fromkeys((language, passages)))
-        words = runs(question)
+        words = tokenize(question)
         self._pairs = {pair for word in words if is_unspaced(word) for pair in _pairs(word)}
         spaced = (word for word in words if not is_unspaced(word) and word not in _SAYING_NOTHING)
         self._forms = {form for word in spaced for form in _forms(word, self._languages)}
@@ -52,7 +51,7 @@ class Marker:
     def find(self, text: str) -> list[Span]:
         """Say where the words stand, in order; spans do not overlap."""
         found: list[Span] = []
-        for run, start, end in located_runs(text):
+        for run, start, end in tokenize_with_offsets(text):
             if is_unspaced(run):
                 found.extend(self._covered(run, start, end))
             elif not self._forms.isdisjoint(_forms(run, self._languages)):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+import textwrap
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,19 +14,47 @@ import click
 if TYPE_CHECKING:
     from qgdr_pyserini.collection.collection import Collection
 
+_WIDTH, _COLUMN = 78, 15
+
 
 @click.group()
 def collection() -> None:
     """Build collections: a corpus, questions, judgements and answers."""
 
 
-@collection.command()
+class _BuildCommand(click.Command):
+    """Lists the loaders in its help, as they registered themselves."""
+
+    @property
+    def help(self) -> str | None:
+        return self._help and inspect.cleandoc(self._help).replace("LOADERS", _list_loaders())
+
+    @help.setter
+    def help(self, text: str | None) -> None:
+        self._help = text
+
+
+def _list_loaders() -> str:
+    from qgdr_pyserini.collection.loaders.base import all_loaders
+
+    lines = []
+    for loader in all_loaders().values():
+        takes = f"; takes {', '.join(loader.flags)}" if loader.flags else ""
+        text = textwrap.wrap(loader.help + takes, _WIDTH - _COLUMN, break_on_hyphens=False)
+        # A long name has a line of its own, as in the list of options.
+        names = [loader.usage] if len(loader.usage) < _COLUMN - 2 else [loader.usage, ""]
+        text = [""] * (len(names) - 1) + text
+        lines += [f"  {name:<{_COLUMN - 2}}{part}" for name, part in zip_longest(names, text, fillvalue="")]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+@collection.command(cls=_BuildCommand)
 @click.argument("name")
 @click.option(
     "--source",
     metavar="DIR|hub",
-    help="Directory with the files, or 'hub' (for beir and tevatron 'hub:NAME') to fetch them from the "
-    "Hugging Face hub.",
+    help="Directory with the files, or 'hub' to fetch them from the Hugging Face hub ('hub:NAME' where the "
+    "set's name there is not fixed).",
 )
 @click.option("--output", required=True, metavar="DIR", help="The collection's directory.")
 @click.option(
@@ -40,17 +71,17 @@ def collection() -> None:
     "query_fields",
     multiple=True,
     metavar="FIELD",
-    help="What questions are made of, of ir_datasets and trec: title, or title,description; once for each "
-    "topics file.  [default: what the set counts as their text]",
+    help="What questions are made of: title, or title,description; once for each topics file.  "
+    "[default: what the set counts as their text]",
 )
 @click.option(
     "--doc-fields",
     metavar="FIELD,FIELD",
-    help="What passages are made of, of ir_datasets.  [default: what the set counts as their text]",
+    help="What passages are made of.  [default: what the set counts as their text]",
 )
-@click.option("--topics", multiple=True, metavar="LANG=FILE", help="Topics of trec; once for each language.")
-@click.option("--qrels", metavar="FILE", help="Judgements of trec.")
-@click.option("--encoding", metavar="NAME", help="Of the files of trec.  [default: utf-8]")
+@click.option("--topics", multiple=True, metavar="LANG=FILE", help="Topics; once for each language.")
+@click.option("--qrels", metavar="FILE", help="Judgements.")
+@click.option("--encoding", metavar="NAME", help="Encoding of the files.  [default: utf-8]")
 @click.option("--accept-licence", is_flag=True, help="You have read and accept the terms of use of the set.")
 @click.option("--overwrite", is_flag=True, help="Replace a collection that stands there.")
 def build(
@@ -72,21 +103,7 @@ def build(
 
     \b
     NAME is one of
-      sample    the small collection that ships with the package (no --source)
-      xquad     questions in up to 12 languages over SQuAD's 2,067 English paragraphs;
-                DIR holds xquad/xquad.LANG.json and squad/dev-v1.1.json
-      xor-tydi  XOR-TyDi retrieve: questions in 7 languages with English answers;
-                DIR holds xor_dev_retrieve_eng_span_v1_1.jsonl; passages by --corpus
-      mkqa      questions in 26 languages with English answers; DIR holds mkqa.jsonl.gz;
-                passages by --corpus
-      mr-tydi   questions and passages in one --language; DIR holds mrtydi-v1.1-LANGUAGE/
-      miracl    the same; DIR holds miracl-v1.0-LANG/ and miracl-corpus-v1.0-LANG/
-      beir      any DIR with corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv, or hub:NAME
-      tevatron  any DIR with SPLIT.jsonl and corpus.jsonl, or hub:NAME
-      trec      documents, topics and judgements in TREC's formats, by --corpus, --topics, --qrels
-      ir_datasets:NAME
-                any set of the library ir_datasets with documents, queries and qrels, which
-                fetches it; what only its owner gives is named (https://ir-datasets.com)
+    LOADERS
 
     \b
     Example:
@@ -98,8 +115,7 @@ def build(
       qgdr collection build trec --corpus TIPSTER/ --topics en=topics.51-100 --qrels qrels.51-100 \\
         --output collections/trec1
     """
-    from qgdr_pyserini.collection.builders import build_collection
-    from qgdr_pyserini.collection.request import BuildRequest
+    from qgdr_pyserini.collection.loaders.base import BuildRequest, build_collection
 
     request = BuildRequest(
         source=source,

@@ -91,8 +91,8 @@ def compare(
       qgdr compare --answers collections/xor-tydi/answers.jsonl --corpus collections/xor-tydi \
         --run 'qgdr=runs/xor.qgdr.*.txt' --xor-predictions --output reports/xor
     """
-    from qgdr_pyserini.evaluate.comparing import Request, run_comparison
-    from qgdr_pyserini.evaluate.terminal import print_comparison, working
+    from qgdr_pyserini.evaluate.compare_files import Request, run_comparison
+    from qgdr_pyserini.evaluate.reports.terminal import print_comparison, working
 
     request = Request(
         qrels=qrels,

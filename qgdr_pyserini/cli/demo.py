@@ -84,7 +84,7 @@ def _join(topics: str, output: Path) -> None:
 
 
 def _show_examples(run: Path, qrels: Path, corpus: Path, topics: list[Path]) -> None:
-    from qgdr_pyserini.evaluate.examples import found_first
+    from qgdr_pyserini.evaluate.per_query import found_first
 
     click.secho("\nQuestions whose passage was ranked first, for example:", bold=True)
     for found in found_first(run, qrels, corpus, topics):

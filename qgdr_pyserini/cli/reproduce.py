@@ -10,7 +10,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qgdr_pyserini.evaluate.reproduce.scoring import Row
+    from qgdr_pyserini.evaluate.reproduce.kept_runs import Row
 
 
 @click.command()
@@ -45,16 +45,16 @@ def reproduce(folder: Path, mode: str, data: str | None, work: Path | None) -> N
       qgdr reproduce runs/teachers --data data --work work/teachers
       qgdr reproduce runs/ablation --data data --work work/ablation --extend
     """
-    from qgdr_pyserini.evaluate.reproduce import reproducing
+    from qgdr_pyserini.evaluate.reproduce import workflow
 
     def say(line: str) -> None:
         click.echo(line, err=True)
 
     if mode in ("update", "extend"):
-        for file in reproducing.update(folder, data, say, work, anew=mode == "update"):
+        for file in workflow.update(folder, data, say, work, anew=mode == "update"):
             click.echo(f"Wrote {file}")
         mode = "check"
-    rows = reproducing.check(folder) if mode == "check" else reproducing.reproduce(folder, data, say, work)
+    rows = workflow.check(folder) if mode == "check" else workflow.reproduce(folder, data, say, work)
     _print(rows)
 
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from qgdr_pyserini.collection.jsonl import read_objects, write_objects
+from qgdr_pyserini.collection.jsonl import read_objects, string_list, write_objects
 from qgdr_pyserini.errors import InputError
 
 
@@ -62,7 +62,4 @@ def _answers(row: dict[str, Any], path: str | os.PathLike[str], line: int) -> An
     for key in ("id", "lang"):
         if not isinstance(row.get(key), str) or not row[key]:
             raise InputError(f"needs {key!r} as a string that is not empty", path, line)
-    strings = row.get("answers")
-    if not isinstance(strings, list) or not all(isinstance(item, str) for item in strings):
-        raise InputError("needs 'answers' as a list of strings", path, line)
-    return Answers(row["id"], row["lang"], tuple(strings))
+    return Answers(row["id"], row["lang"], string_list(row, "answers", path, line))

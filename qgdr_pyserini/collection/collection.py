@@ -1,16 +1,20 @@
-"""A built collection: a directory with corpus, topics, qrels and answers."""
+"""A built collection: a directory with corpus, topics, qrels and answers; how it is found and written."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from qgdr_pyserini.collection.topics import topics_language
+from qgdr_pyserini.collection.answers import Answers, write_answers
+from qgdr_pyserini.collection.corpus import Passage, write_corpus
+from qgdr_pyserini.collection.topics import topics_language, write_topics
+from qgdr_pyserini.collection.trec import Judgement, write_qrels
 from qgdr_pyserini.errors import InputError, QgdrError
-from qgdr_pyserini.files import refuse_existing
+from qgdr_pyserini.files import atomic_directory, atomic_text, checksum, refuse_existing
 
 CORPUS = "corpus.jsonl"
 QRELS = "qrels.txt"
@@ -122,3 +126,149 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     if not isinstance(manifest, dict) or not isinstance(manifest.get("name"), str):
         raise InputError(f"gives the collection no name; {_REMEDY}", path)
     return manifest
+
+
+class AbsentPassages:
+    """Counts judged passages that did not come by.
+
+    Parameters
+    ----------
+    judgements
+        Of all questions.
+
+    Examples
+    --------
+    >>> absent = AbsentPassages([Judgement("q1", "a"), Judgement("q1", "b"), Judgement("q2", "b", 0)])
+    >>> [passage.docid for passage in absent.watch([Passage("a", "", "Text."), Passage("c", "", "Text.")])]
+    ['a', 'c']
+    >>> absent.counts()
+    {'passages': 1, 'qrels': 2, 'relevant': 1, 'questions': 2}
+    """
+
+    def __init__(self, judgements: Sequence[Judgement]) -> None:
+        self._judgements = judgements
+        self._absent = {judgement.docid for judgement in judgements}
+
+    def watch(self, passages: Iterable[Passage]) -> Iterator[Passage]:
+        """Pass on the passages of the corpus."""
+        for passage in passages:
+            self._absent.discard(passage.docid)
+            yield passage
+
+    def counts(self) -> dict[str, int]:
+        """Count the absent passages, their judgements, those above grade 0, and the questions of these.
+
+        Empty if none is absent.
+        """
+        if not self._absent:
+            return {}
+        of_absent = [judgement for judgement in self._judgements if judgement.docid in self._absent]
+        questions = {judgement.qid for judgement in of_absent}
+        relevant = sum(judgement.relevance > 0 for judgement in of_absent)
+        return {
+            "passages": len(self._absent),
+            "qrels": len(of_absent),
+            "relevant": relevant,
+            "questions": len(questions),
+        }
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Contents:
+    """What a collection is made of.
+
+    Parameters
+    ----------
+    name
+        The name it is built by.
+    source
+        Where the data come from: names or addresses, no paths of this machine.
+    licence
+        The licence of the data.
+    passages
+        The corpus; None for questions to be searched in a corpus elsewhere.
+    topics
+        By language, question by qid; qids differ over all languages.
+    judgements
+        Of all languages.
+    answers
+        Of all languages.
+    details
+        Gives what else ``collection.json`` is to say, when everything else is written.
+    """
+
+    name: str
+    source: str
+    licence: str
+    passages: Iterable[Passage] | None
+    topics: Mapping[str, Mapping[str, str]]
+    judgements: Iterable[Judgement]
+    answers: Iterable[Answers]
+    details: Callable[[], Mapping[str, Any]] = dict
+
+
+def write_collection(
+    output: str | os.PathLike[str], contents: Contents, *, overwrite: bool = False
+) -> Collection:
+    """Write a collection, whose directory appears only when complete; equal contents, equal bytes.
+
+    Parameters
+    ----------
+    output
+        The directory.
+    contents
+        What goes into it.
+    overwrite
+        Replace a collection that stands there.
+
+    Returns
+    -------
+    Collection
+        The collection written.
+
+    Raises
+    ------
+    QgdrError
+        If something stands there that may not be replaced, or an id or question is one that the
+        formats cannot hold.
+    """
+    refuse_output(output, overwrite=overwrite)
+    _refuse_languages(contents.topics)
+    with atomic_directory(output, overwrite=overwrite) as work:
+        judgements = list(contents.judgements)
+        absent = AbsentPassages(judgements)
+        passages = contents.passages
+        counts: dict[str, Any] = {
+            "passages": 0 if passages is None else write_corpus(work / CORPUS, absent.watch(passages)),
+            "questions": {
+                language: write_topics(work / f"topics.{language}.tsv", topics)
+                for language, topics in sorted(contents.topics.items())
+            },
+            "qrels": write_qrels(work / QRELS, judgements),
+            "answers": write_answers(work / ANSWERS, contents.answers),
+        }
+        if passages is not None and (missing := absent.counts()):
+            counts["absent"] = missing
+        _write_manifest(work, contents, counts)
+    return Collection.open(output)
+
+
+def _refuse_languages(languages: Iterable[str]) -> None:
+    for language in languages:
+        if topics_language(f"topics.{language}.tsv") != language:
+            raise QgdrError(f"{language!r} is not a language code; write one such as en, zh or pt-BR")
+
+
+def _write_manifest(work: Path, contents: Contents, counts: Mapping[str, Any]) -> None:
+    manifest = {
+        "name": contents.name,
+        "source": contents.source,
+        "licence": contents.licence,
+        **contents.details(),
+        "languages": sorted(contents.topics),
+        "counts": counts,
+        "checksums": {file.name: checksum(file) for file in sorted(work.iterdir())},
+    }
+    with atomic_text(work / MANIFEST) as file:
+        json.dump(manifest, file, indent=2, ensure_ascii=False)
+        file.write("\n")

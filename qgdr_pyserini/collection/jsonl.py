@@ -1,14 +1,17 @@
-"""JSON Lines: one object a line, every fault named by file and line."""
+"""JSON Lines: one object a line, every fault named by file and line; and files of any texts."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from qgdr_pyserini.errors import InputError
 from qgdr_pyserini.files import atomic_text, read_lines
+
+_JSON_LINES = (".jsonl", ".json")
 
 
 def read_objects(path: str | os.PathLike[str]) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -27,7 +30,7 @@ def read_objects(path: str | os.PathLike[str]) -> Iterator[tuple[int, dict[str, 
     Raises
     ------
     InputError
-        If the file cannot be read or a line is no JSON object.
+        If the file cannot be read or a line is not a JSON object.
     """
     for number, line in read_lines(path):
         if line and not line.isspace():
@@ -62,3 +65,42 @@ def _parse(line: str, path: str | os.PathLike[str], number: int) -> dict[str, An
     if not isinstance(value, dict):
         raise InputError("not a JSON object; each line must be one {…}", path, number)
     return value
+
+
+def string_list(
+    row: Mapping[str, Any], key: str, path: str | os.PathLike[str], line: int, *, optional: bool = False
+) -> tuple[str, ...]:
+    """Give a field that is a list of strings; nothing where it may be left out and is.
+
+    Raises
+    ------
+    InputError
+        If it is anything else.
+    """
+    value = row.get(key)
+    if value is None and optional:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise InputError(f"needs {key!r} as a list of strings", path, line)
+    return tuple(value)
+
+
+def read_texts(path: str | os.PathLike[str]) -> Iterator[str]:
+    """Yield the texts of a file, gzipped or not.
+
+    Parameters
+    ----------
+    path
+        JSON Lines by its name (``.jsonl``, ``.json``), of which every value that is text counts; of any other
+        file, every line.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or a line of JSON Lines is not an object.
+    """
+    if Path(str(path).removesuffix(".gz")).suffix in _JSON_LINES:
+        for _, row in read_objects(path):
+            yield from (value for value in row.values() if isinstance(value, str))
+    else:
+        yield from (line for _, line in read_lines(path))

@@ -37,7 +37,7 @@ _COLUMNS = "select row, docid, title, text from passages"
 class PassageWriter:
     """Writes a store, once, from its first passage to its last; equal passages give equal bytes.
 
-    A crash leaves a file that is no store: write under a temporary name. Use it as a context manager.
+    A crash leaves a file that is not a store: write under a temporary name. Use it as a context manager.
 
     Parameters
     ----------

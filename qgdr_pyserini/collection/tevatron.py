@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from qgdr_pyserini.collection.corpus import Passage
-from qgdr_pyserini.collection.jsonl import read_objects, write_objects
+from qgdr_pyserini.collection.jsonl import read_objects, string_list, write_objects
 from qgdr_pyserini.errors import InputError
 
 AnyPath = str | os.PathLike[str]
@@ -106,14 +106,12 @@ def _candidate_list(row: dict[str, Any], path: AnyPath, line: int) -> CandidateL
     if not query_id:
         raise InputError("empty query_id; give every query one", path, line)
     lang, aligned = (_text(row, key, path, line, "") for key in ("lang", "aligned_with"))
-    answers = row.get("answers", [])
-    if not isinstance(answers, list) or not all(isinstance(item, str) for item in answers):
-        raise InputError("needs 'answers' as a list of strings", path, line)
+    answers = string_list(row, "answers", path, line, optional=True)
     positives, negatives = (
         tuple(_candidate(item, key, path, line) for item in _list(row, key, path, line))
         for key in ("positive_passages", "negative_passages")
     )
-    return CandidateList(query_id, query, positives, negatives, lang, tuple(answers), aligned)
+    return CandidateList(query_id, query, positives, negatives, lang, answers, aligned)
 
 
 def _list(row: dict[str, Any], key: str, path: AnyPath, line: int) -> list[Any]:

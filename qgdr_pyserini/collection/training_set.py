@@ -1,4 +1,4 @@
-"""What an encoder learns from: passages, queries, translations, sentences, a lexicon, names."""
+"""What an encoder learns from, and where it comes from: passages, queries, translations, a lexicon, names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from qgdr_pyserini.collection.corpus import join_title
-from qgdr_pyserini.collection.jsonl import read_objects
+from qgdr_pyserini.collection.jsonl import read_objects, string_list
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.files import read_lines
 
@@ -112,19 +112,16 @@ def _read_queries(path: Path, passages: dict[str, TrainingPassage]) -> Iterator[
     for number, row in read_objects(path):
         fields = dict(zip(_QUERY_FIELDS, _fields(row, _QUERY_FIELDS, path, number), strict=True))
         unanswerable = row.get("unanswerable") is True
-        query = TrainingQuery(**fields, answers=_answers(row, path, number), unanswerable=unanswerable)
+        query = TrainingQuery(
+            **fields,
+            answers=string_list(row, "answers", path, number, optional=True),
+            unanswerable=unanswerable,
+        )
         if not query.lang or not query.query.strip():
             raise InputError("empty language or query; give both", path, number)
         if query.docid not in passages:
             raise InputError(f"docid {query.docid!r} is not in passages.jsonl.gz", path, number)
         yield query
-
-
-def _answers(row: dict[str, Any], path: Path, number: int) -> tuple[str, ...]:
-    answers = row.get("answers") or []
-    if not isinstance(answers, list) or not all(isinstance(answer, str) for answer in answers):
-        raise InputError("needs 'answers' as a list of strings", path, number)
-    return tuple(answers)
 
 
 def _fields(row: dict[str, Any], names: tuple[str, ...], path: Path, number: int) -> list[str]:
@@ -144,3 +141,48 @@ def _read_translations(path: Path) -> Iterator[Translation]:
         if not all(columns[:3]):
             raise InputError("empty language or text; take the line out", path, number)
         yield Translation(*columns)
+
+
+class Source(NamedTuple):
+    """A public data set."""
+
+    name: str
+    where: str
+    licence: str
+
+
+# By the `source` column of the training files, or its beginning.
+SOURCES = {
+    "squad-dev-es": Source("SQuAD dev in Spanish", "ccasimiro88/TranslateAlignRetrieve", "CC BY 4.0"),
+    "squad-dev-da": Source("SQuAD dev in Danish", "ccasimiro88/TranslateAlignRetrieve", "CC BY 4.0"),
+    "squad-dev-it": Source("SQuAD dev in Italian", "crux82/squad-it", "CC BY-SA 4.0"),
+    "squad-dev-sv": Source("SQuAD dev in Swedish", "susumu2357/SQuAD_v2_sv", "Apache 2.0"),
+    "squad-dev": Source("SQuAD 1.1 and 2.0 dev", "rajpurkar/SQuAD-explorer", "CC BY-SA 4.0"),
+    "natural-questions": Source(
+        "Natural Questions paragraphs", "google-research-datasets/QED", "CC BY-SA 3.0"
+    ),
+    "afriqa": Source("AfriQA train and dev", "masakhane-io/afriqa", "CC BY 4.0"),
+    "mkqa": Source("MKQA", "apple/ml-mkqa", "CC BY-SA 3.0"),
+    "xor-tydi": Source("XOR-TyDi QA questions", "AkariAsai/XORQA", "MIT / CC BY-SA 4.0"),
+    "ntrex-128": Source("NTREX-128", "MicrosoftTranslator/NTREX", "CC BY-SA 4.0"),
+    "tico-19": Source("TICO-19", "tico-19.github.io", "CC0"),
+    "ro-sts": Source("RO-STS", "dumitrescustefan/RO-STS", "CC BY-SA 4.0"),
+    "tatoeba": Source("Tatoeba", "tatoeba.org", "CC BY 2.0 FR"),
+    "gnome-user-docs": Source("GNOME user documentation", "gnome.org", "CC BY 3.0"),
+    "wiktionary": Source("Wiktionary translations", "open-dsl-dict/wiktionary-dict", "CC BY-SA 3.0"),
+    "wikidata-names": Source("Wikidata name pairs", "steveash/NETransliteration-COLING2018", "CC0"),
+}
+
+
+def find_source(tag: str) -> Source | None:
+    """Find the source with the longest name that ``tag`` begins with.
+
+    Examples
+    --------
+    >>> find_source("squad-dev-it").licence
+    'CC BY-SA 4.0'
+    >>> find_source("my-own-data") is None
+    True
+    """
+    matches = [name for name in SOURCES if tag.startswith(name)]
+    return SOURCES[max(matches, key=len)] if matches else None

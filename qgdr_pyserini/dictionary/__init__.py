@@ -1,1 +1,1 @@
-"""Questions translated word by word through a dictionary."""
+"""Dictionary-based query translation: questions translated word by word."""

@@ -1,12 +1,13 @@
-"""One language's dictionary: finding a word's translations in spite of inflection."""
+"""Dictionaries: finding a word's translations in spite of inflection; reading those of several languages."""
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from qgdr_pyserini.dictionary.lexicon import Entries
-from qgdr_pyserini.dictionary.stems import ARABIC, phrase_stemmer, shorter_forms, skeleton, without_prefix
+from qgdr_pyserini.dictionary.lexicon import Entries, read_lexicon
+from qgdr_pyserini.dictionary.words import ARABIC, phrase_stemmer, shorter_forms, skeleton, without_prefix
 
 NAME_WEIGHT = 0.3
 """Weight of a transliterated name beside a translation's 1: most such names are also words."""
@@ -116,3 +117,47 @@ def _add_shared(total: Weights, found: Weights) -> None:
     """Add translations that together weigh what the best of them weighs."""
     for english, weight in found.items():
         total[english] = total.get(english, 0.0) + weight / len(found)
+
+
+def base_language(language: str) -> str:
+    """Give a language without script and region, as lexicons list it.
+
+    Examples
+    --------
+    >>> base_language("zh-Hant"), base_language("pt_BR")
+    ('zh', 'pt')
+    """
+    return language.replace("_", "-").split("-")[0].lower()
+
+
+def read_dictionaries(
+    lexicon: str | os.PathLike[str],
+    names: str | os.PathLike[str] | None,
+    languages: Collection[str],
+) -> dict[str, Dictionary]:
+    """Read dictionaries.
+
+    Parameters
+    ----------
+    lexicon
+        Words and phrases: language, word, translation a line (see `read_lexicon`).
+    names
+        Names and their spelling in Latin script, in the same format; or None.
+    languages
+        Which to read, as `topics_language` spells them.
+
+    Returns
+    -------
+    dict of str to Dictionary
+        By language; one that no file has entries for is left out.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read or a line is malformed.
+    """
+    wanted = {language: base_language(language) for language in languages}
+    entries = read_lexicon(lexicon, set(wanted.values()))
+    latin = read_lexicon(names, set(wanted.values())) if names is not None else {}
+    by_base = {base: Dictionary(base, entries[base], latin.get(base, {})) for base in entries}
+    return {language: by_base[base] for language, base in wanted.items() if len(by_base[base])}

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 
 import regex
 
-from qgdr_pyserini.dictionary.words import runs
+from qgdr_pyserini.dictionary.words import tokenize
 from qgdr_pyserini.errors import InputError
 from qgdr_pyserini.files import read_lines
 
@@ -17,7 +17,7 @@ MAX_WORDS = 4
 _REMARK = regex.compile(r"\([^)]*\)|\[[^\]]*\]|/[^/]*/|[()/\[\]].*$")
 
 Entries = dict[str, tuple[str, ...]]
-"""Translations by phrase, its words (see `runs`) joined by spaces."""
+"""Translations by phrase, its words (see `tokenize`) joined by spaces."""
 
 
 def read_lexicon(path: str | os.PathLike[str], languages: Collection[str]) -> dict[str, Entries]:
@@ -43,7 +43,7 @@ def read_lexicon(path: str | os.PathLike[str], languages: Collection[str]) -> di
     found: dict[str, dict[str, dict[str, None]]] = {language: {} for language in languages}
     for lang, phrase, english in _rows(path):
         if lang in found:
-            words, meaning = runs(phrase), " ".join(_REMARK.sub(" ", english).split())
+            words, meaning = tokenize(phrase), " ".join(_REMARK.sub(" ", english).split())
             if meaning and 0 < len(words) <= MAX_WORDS:
                 found[lang].setdefault(" ".join(words), {})[meaning] = None
     return {lang: {key: tuple(value) for key, value in entries.items()} for lang, entries in found.items()}

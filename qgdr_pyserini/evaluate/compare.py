@@ -1,4 +1,4 @@
-"""Compare systems on the same queries: scores by language, and which differences are more than chance."""
+"""Compare systems on the same queries: scores by language, and which differences are significant."""
 
 from __future__ import annotations
 
@@ -8,16 +8,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from qgdr_pyserini.collection.trec import Qrels
 from qgdr_pyserini.errors import QgdrError
-from qgdr_pyserini.evaluate.answered import Answered, score_answers
-from qgdr_pyserini.evaluate.judged import uneven_judgements
-from qgdr_pyserini.evaluate.languages import group_queries, language_by_query, refuse_absent
-from qgdr_pyserini.evaluate.metrics import DEFAULT_METRICS, check_metrics, is_answer_metric, score_queries
-from qgdr_pyserini.evaluate.parallel import question_numbers
+from qgdr_pyserini.evaluate.answers import Answered, score_answers
+from qgdr_pyserini.evaluate.languages import group_queries, language_by_query, question_numbers, refuse_absent
+from qgdr_pyserini.evaluate.metrics import (
+    DEFAULT_METRICS,
+    check_metrics,
+    is_answer_metric,
+    score_queries,
+    uneven_judgements,
+)
 from qgdr_pyserini.evaluate.results import ALL_QUERIES, Comparison, Coverage, QueryScores, SystemScores
-from qgdr_pyserini.evaluate.runs import System
 from qgdr_pyserini.evaluate.statistics import summarise
-from qgdr_pyserini.evaluate.trec import Qrels
+from qgdr_pyserini.evaluate.systems import System
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,14 @@ import difflib
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 
+from qgdr_pyserini.collection.trec import Run, rank_hits
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.evaluate.metrics import import_ranx
-from qgdr_pyserini.evaluate.runs import System
-from qgdr_pyserini.evaluate.trec import Run, rank_hits
+from qgdr_pyserini.evaluate.systems import System
 
 BY_RANK = ("rrf", "isr", "log_isr", "logn_isr", "bordafuse")
 BY_SCORE = ("sum", "mnz", "anz", "max", "min", "med")
-"""These add up scores, which are brought to 0..1 for each query first, as `pyserini.fusion` does."""
+"""These add up scores, which are min-max normalised for each query first, as `pyserini.fusion` does."""
 
 
 def add_fused(systems: Sequence[System], options: Iterable[str]) -> list[System]:
@@ -90,13 +90,13 @@ def check_method(method: str) -> None:
 
 
 def _prepared(run: Run, qids: Iterable[str], method: str) -> Run:
-    """Give every query to ranx: with scores in 0..1, or where ranks count, such as sorting cannot mix up."""
-    prepare = scaled if method in BY_SCORE else _by_rank
+    """Give every query to ranx: with normalised scores, or, for ranks, such as sorting keeps apart."""
+    prepare = min_max if method in BY_SCORE else _by_rank
     return {qid: prepare(run.get(qid, {})) for qid in qids}
 
 
-def scaled(hits: Mapping[str, float]) -> dict[str, float]:
-    """Bring scores to 0..1; ranx would take a hit for worthless that is the only one."""
+def min_max(hits: Mapping[str, float]) -> dict[str, float]:
+    """Normalise scores (min-max); equal ones become 1, where ranx would make them 0."""
     low, high = min(hits.values(), default=0.0), max(hits.values(), default=0.0)
     if low == high:
         return dict.fromkeys(hits, 1.0)

@@ -1,4 +1,9 @@
-"""Scores by query, computed by ranx."""
+"""Scores by query: ranx's metrics, judged@k, and recall curves.
+
+Judged@k is the share of the first k hits that has a judgement. Judgements are made of pools of what some
+systems found. What another one finds, unjudged, counts as not relevant, so that scores of two systems compare
+only as far as their rankings were judged alike.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +22,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qgdr_pyserini.collection.trec import Qrels, Run
 from qgdr_pyserini.errors import QgdrError
-from qgdr_pyserini.evaluate.answer_recall import answer_cut
-from qgdr_pyserini.evaluate.judged import judged_cut, score_judged
-from qgdr_pyserini.evaluate.trec import Qrels, Run
+from qgdr_pyserini.evaluate.answers import answer_cut
+from qgdr_pyserini.evaluate.systems import System
 from qgdr_pyserini.evaluate.xor_retrieve import token_budget
 
 DEFAULT_METRICS = ("recall@10", "ndcg@10", "mrr@10")
@@ -38,6 +43,16 @@ _METRIC = re.compile(
     rf"(({'|'.join(WITH_CUT)})(@[1-9][0-9]{{0,8}})?|{'|'.join(WITHOUT_CUT)}|rbp\.[0-9]{{1,9}})(-l[1-9][0-9]?)?"
 )
 _RBP = re.compile(r"(?P<name>rbp\.[0-9]+)(-l(?P<level>[0-9]+))?")
+
+JUDGED_DIFFERENCE = 0.1
+"""Difference in judged@k above which a comparison is warned about."""
+
+JUDGED_DEPTH = 10
+"""Depth that is looked at where no judged@k is asked for."""
+
+_JUDGED = re.compile(r"judged@([1-9][0-9]{0,8})")
+
+CURVE_DEPTH = 1_000
 
 
 def check_metrics(names: Iterable[str]) -> tuple[str, ...]:
@@ -202,3 +217,120 @@ def _spell(base: str, cut: str, rest: str) -> str:
     if base == "rbp":
         return "rbp.95"
     return base if base in WITHOUT_CUT else f"{base}@{rest if rest.isdecimal() and int(rest) else 10}"
+
+
+def judged_cut(metric: str) -> int | None:
+    """Tell the depth of a metric judged@k; None for any other.
+
+    Examples
+    --------
+    >>> judged_cut("judged@20"), judged_cut("recall@20") is None
+    (20, True)
+    """
+    match = _JUDGED.fullmatch(metric)
+    return int(match[1]) if match else None
+
+
+def score_judged(qrels: Qrels, run: Run, qids: Sequence[str], cut: int) -> NDArray[np.float64]:
+    """Compute which share of the first hits has a judgement, whatever its grade.
+
+    Parameters
+    ----------
+    qrels, run
+        Judgements, and hits in rank order.
+    qids
+        The queries.
+    cut
+        How many hits; of fewer, all.
+
+    Returns
+    -------
+    array
+        By query, shape (queries,); zero without hits.
+
+    Examples
+    --------
+    >>> score_judged({"q": {"a": 1, "b": 0}}, {"q": {"b": 3.0, "c": 2.0, "a": 1.0}}, ["q"], 2).tolist()
+    [0.5]
+    """
+    shares = np.zeros(len(qids))
+    for place, qid in enumerate(qids):
+        if first := list(run.get(qid, {}))[:cut]:
+            shares[place] = sum(docid in qrels[qid] for docid in first) / len(first)
+    return shares
+
+
+def uneven_judgements(
+    qrels: Qrels, systems: Sequence[System], groups: Mapping[str, Sequence[str]], metrics: Sequence[str]
+) -> list[str]:
+    """Warn, in sentences, of languages in which systems' rankings were judged unequally.
+
+    Parameters
+    ----------
+    qrels
+        Judgements.
+    systems
+        What is compared.
+    groups
+        Judged queries by language.
+    metrics
+        Those asked for; each judged@k among them is looked at. Where there is none, `JUDGED_DEPTH`, if
+        passages were judged not relevant, too: else what is judged is what is relevant, and finding more of
+        it no fault.
+    """
+    cuts = [cut for metric in metrics if (cut := judged_cut(metric))]
+    if not cuts and any(min(qrels[qid].values()) < 1 for qids in groups.values() for qid in qids):
+        cuts = [JUDGED_DEPTH]
+    warnings = []
+    for cut in cuts:
+        uneven = [
+            f"{language} {_extremes(shares)}"
+            for language, qids in groups.items()
+            if np.ptp(list((shares := _shares(qrels, systems, qids, cut)).values())) > JUDGED_DIFFERENCE
+        ]
+        if uneven:
+            warnings.append(
+                f"Rankings were not judged alike; judged@{cut} differs by more than {JUDGED_DIFFERENCE}:"
+                f" {'; '.join(uneven)}. What nobody judged counts as not relevant, so scores favour the"
+                " system judged more."
+            )
+    return warnings
+
+
+def _shares(qrels: Qrels, systems: Sequence[System], qids: Sequence[str], cut: int) -> dict[str, float]:
+    return {system.name: float(score_judged(qrels, system.run, qids, cut).mean()) for system in systems}
+
+
+def _extremes(shares: Mapping[str, float]) -> str:
+    low, high = min(shares, key=shares.__getitem__), max(shares, key=shares.__getitem__)
+    return f"({low} {shares[low]:.3f}, {high} {shares[high]:.3f})"
+
+
+def recall_curve(qrels: Qrels, run: Run, qids: Sequence[str]) -> NDArray[np.float64]:
+    """Compute recall at 1, 2, ..., as deep as the run goes, at most `CURVE_DEPTH`.
+
+    Parameters
+    ----------
+    qrels, run
+        Judgements, and hits in rank order.
+    qids
+        Queries to take the mean over; one without hits or relevant passages counts as zero.
+
+    Returns
+    -------
+    array
+        Mean recall, shape (depth,).
+
+    Examples
+    --------
+    >>> recall_curve({"q": {"a": 1, "b": 1}}, {"q": {"b": 3.0, "c": 2.0, "a": 1.0}}, ["q"]).tolist()
+    [0.5, 0.5, 1.0]
+    """
+    depth = min(CURVE_DEPTH, max((len(run[qid]) for qid in qids if qid in run), default=1))
+    found = np.zeros(depth)
+    for qid in qids:
+        relevant = {docid for docid, grade in qrels.get(qid, {}).items() if grade > 0}
+        for rank, docid in enumerate(run.get(qid, {})):
+            if rank < depth and docid in relevant:
+                found[rank] += 1 / len(relevant)
+    return np.asarray(np.cumsum(found) / max(1, len(qids)))

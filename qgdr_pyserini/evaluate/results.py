@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from qgdr_pyserini.evaluate.bootstrap import Interval
+from qgdr_pyserini.evaluate.significance import Interval
 
 ALL_QUERIES = "all queries"
 """The row behind the languages; no language can be called that."""

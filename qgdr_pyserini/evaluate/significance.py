@@ -1,14 +1,16 @@
-"""Is a difference more than chance: paired tests, corrected for how many are made."""
+"""Statistical significance: paired tests, Holm's correction, and bootstrap confidence intervals.
+
+Resampling goes in blocks, so that it never needs much memory at once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import ttest_rel
-
-from qgdr_pyserini.evaluate.blocks import block_sizes
 
 RANDOMISATIONS = 10_000
 """Random swaps of the two systems that Fisher's test makes where there are more than that many."""
@@ -17,6 +19,13 @@ SEED = 20221207
 """Of all random numbers in a comparison: equal input gives equal p-values and intervals."""
 
 _EQUAL = 1e-12
+
+RESAMPLES = 2_000
+
+CONFIDENCE = 0.95
+
+_NUMBERS = 4_000_000
+"""Numbers that a block holds: 32 MB of float64."""
 
 
 def paired_p_value(baseline: NDArray[np.float64], system: NDArray[np.float64]) -> float:
@@ -52,7 +61,7 @@ def paired_p_value(baseline: NDArray[np.float64], system: NDArray[np.float64]) -
 
 
 def randomisation_p_values(differences: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Test by Fisher's randomisation, two-sided, whether mean differences are more than chance.
+    """Test by Fisher's randomisation, two-sided, whether mean differences are significant.
 
     If two systems are alike, either may have brought either score, so each query's difference could as well
     have the other sign. The p-value is the share of such swaps whose mean lies at least as far from zero as
@@ -135,3 +144,75 @@ def holm(p_values: Sequence[float]) -> list[float]:
         largest = max(largest, min(1.0, (len(p_values) - done) * p_values[place]))
         corrected[place] = largest
     return corrected
+
+
+class Interval(NamedTuple):
+    """A confidence interval's ends."""
+
+    low: float
+    high: float
+
+
+def resampled_means(sums: NDArray[np.float64], sizes: NDArray[np.intp] | None = None) -> NDArray[np.float64]:
+    """Draw as many questions as there are, with replacement, and take their queries' mean; again and again.
+
+    All columns meet the same draws. The seed is fixed, so that as many questions in the same order also meet
+    the same draws: those of each language of a parallel collection.
+
+    Parameters
+    ----------
+    sums
+        Of each question's queries, shape (questions, columns), from `by_question`.
+    sizes
+        How many queries each is the sum of, shape (questions,); one each when None.
+
+    Returns
+    -------
+    array
+        Means, shape (`RESAMPLES`, columns).
+    """
+    random = np.random.default_rng(SEED)
+    questions = len(sums)
+    means = []
+    for size in block_sizes(RESAMPLES, questions):
+        drawn = random.integers(0, questions, size=(size, questions)) + np.arange(size)[:, None] * questions
+        # How often each question was drawn; a product with that is far faster than gathering the values.
+        times = np.bincount(drawn.ravel(), minlength=size * questions).reshape(size, questions)
+        means.append(times @ sums / (questions if sizes is None else (times @ sizes)[:, None]))
+    return np.concatenate(means)
+
+
+def intervals(means: NDArray[np.float64]) -> list[Interval]:
+    """Take the percentile interval of every column's resampled means.
+
+    Parameters
+    ----------
+    means
+        From `resampled_means`, shape (resamples, columns).
+
+    Returns
+    -------
+    list of Interval
+        One a column, at `CONFIDENCE`.
+
+    Examples
+    --------
+    >>> intervals(resampled_means(np.array([[1.0], [1.0], [1.0]])))
+    [Interval(low=1.0, high=1.0)]
+    """
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(means, (tail, 1 - tail), axis=0)
+    return [Interval(float(a), float(b)) for a, b in zip(low, high, strict=True)]
+
+
+def block_sizes(rows: int, columns: int) -> Iterator[int]:
+    """Divide a matrix into blocks of whole rows; yield how many rows each has.
+
+    Examples
+    --------
+    >>> list(block_sizes(10_000, 1_000))
+    [4000, 4000, 2000]
+    """
+    size = max(1, _NUMBERS // max(1, columns))
+    for start in range(0, rows, size):
+        yield min(size, rows - start)

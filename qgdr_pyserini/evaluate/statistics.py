@@ -1,4 +1,4 @@
-"""From scores by query to means, intervals and tests."""
+"""Summary statistics of a comparison: from scores by query to means, intervals, effect sizes and tests."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qgdr_pyserini.evaluate.bootstrap import Interval, intervals, resampled_means
-from qgdr_pyserini.evaluate.languages import UNKNOWN
-from qgdr_pyserini.evaluate.parallel import by_question
+from qgdr_pyserini.evaluate.languages import UNKNOWN, by_question
 from qgdr_pyserini.evaluate.results import ALL_QUERIES, Difference, MeanOfLanguages, Score, SystemScores
-from qgdr_pyserini.evaluate.significance import holm, paired_p_value, randomisation_p_values
+from qgdr_pyserini.evaluate.significance import (
+    Interval,
+    holm,
+    intervals,
+    paired_p_value,
+    randomisation_p_values,
+    resampled_means,
+)
 
 _EQUAL = 1e-12
 

@@ -19,7 +19,7 @@ from pydantic import Field
 from tokenizers import Tokenizer
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from qgdr_pyserini.collection.texts import read_texts
+from qgdr_pyserini.collection.jsonl import read_texts
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.files import atomic_directory
 from qgdr_pyserini.model.dual_encoder import DualEncoder
@@ -103,7 +103,7 @@ def prune_folder(
     folder
         The encoder's.
     files
-        Texts that it is for; see `qgdr_pyserini.collection.texts.read_texts`.
+        Texts that it is for; see `qgdr_pyserini.collection.jsonl.read_texts`.
     output
         The new encoder's folder.
     settings

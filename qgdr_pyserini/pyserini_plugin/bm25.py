@@ -13,11 +13,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from qgdr_pyserini.collection.corpus import Passage, corpus_files, on_hub, read_corpus
-from qgdr_pyserini.collection.runs import write_run
 from qgdr_pyserini.collection.topics import read_topics, topics_language
-from qgdr_pyserini.dictionary.dictionary import Dictionary
-from qgdr_pyserini.dictionary.loading import base_language, read_dictionaries
-from qgdr_pyserini.dictionary.translating import translate
+from qgdr_pyserini.collection.trec import write_run
+from qgdr_pyserini.dictionary.dictionary import Dictionary, base_language, read_dictionaries
+from qgdr_pyserini.dictionary.translate import translate
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.files import atomic_directory
 from qgdr_pyserini.pyserini_plugin import lucene

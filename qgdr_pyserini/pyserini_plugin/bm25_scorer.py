@@ -9,9 +9,8 @@ from pathlib import Path
 
 from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.collection.tevatron import CandidateList
-from qgdr_pyserini.dictionary.dictionary import Dictionary
-from qgdr_pyserini.dictionary.loading import base_language, read_dictionaries
-from qgdr_pyserini.dictionary.translating import translate
+from qgdr_pyserini.dictionary.dictionary import Dictionary, base_language, read_dictionaries
+from qgdr_pyserini.dictionary.translate import translate
 from qgdr_pyserini.pyserini_plugin import lucene
 
 _ENGLISH = "en"
@@ -30,7 +29,7 @@ def score_with_bm25(
     passages
         All that is searched, the candidates among them, in English: how rare a word is depends on them.
     lexicon, names
-        See `qgdr_pyserini.dictionary.loading.read_dictionaries`.
+        See `qgdr_pyserini.dictionary.dictionary.read_dictionaries`.
 
     Returns
     -------

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from qgdr_pyserini.collection.corpus import Passage
-from qgdr_pyserini.dictionary.translating import TranslatedWord
+from qgdr_pyserini.dictionary.translate import TranslatedWord
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.pyserini_plugin.jvm import java_class, silence_logs
 from qgdr_pyserini.pyserini_plugin.translated_query import QueryBuilder

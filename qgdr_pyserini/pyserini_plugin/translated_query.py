@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from qgdr_pyserini.dictionary.translating import TranslatedWord
+from qgdr_pyserini.dictionary.translate import TranslatedWord
 from qgdr_pyserini.pyserini_plugin.jvm import java_class
 
 FIELD, ID = "contents", "id"

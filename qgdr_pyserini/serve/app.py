@@ -15,7 +15,7 @@ from qgdr_pyserini.ask.engine import Engine
 from qgdr_pyserini.ask.hits import Mode
 from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.errors import QgdrError
-from qgdr_pyserini.evaluate.outcomes import Outcome, Outcomes
+from qgdr_pyserini.evaluate.per_query import Outcome, Outcomes
 from qgdr_pyserini.serve.answering import Answering
 from qgdr_pyserini.serve.batching import Busy
 from qgdr_pyserini.serve.limits import DEFAULTS, Limits

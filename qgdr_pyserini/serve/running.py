@@ -16,7 +16,7 @@ import uvicorn
 
 from qgdr_pyserini.ask.engine import open_engine
 from qgdr_pyserini.errors import QgdrError
-from qgdr_pyserini.evaluate.outcomes import read_outcomes
+from qgdr_pyserini.evaluate.per_query import read_outcomes
 from qgdr_pyserini.serve.app import make_app
 from qgdr_pyserini.serve.limits import DEFAULTS, Limits, is_loopback, with_guard
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from qgdr_pyserini import __version__
-from qgdr_pyserini.collection.sources import Source, find_source
+from qgdr_pyserini.collection.training_set import Source, find_source
 from qgdr_pyserini.files import atomic_text
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.train.card_teacher import combination_table, known_as, teacher_points, teacher_table

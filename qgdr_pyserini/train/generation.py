@@ -11,7 +11,7 @@ from pydantic import Field
 
 from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.collection.tevatron import Candidate, CandidateList
-from qgdr_pyserini.dictionary.identifying import ENGLISH, LanguageIdentifier
+from qgdr_pyserini.dictionary.language_id import ENGLISH, LanguageIdentifier
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.query_generator import QueryGenerator
 from qgdr_pyserini.settings import Settings

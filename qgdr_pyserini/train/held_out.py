@@ -7,9 +7,9 @@ from collections.abc import Collection
 from pathlib import Path
 
 from qgdr_pyserini.collection.collection import Collection as BuiltCollection
-from qgdr_pyserini.collection.searchable import Question, gather
+from qgdr_pyserini.collection.collection import write_collection
+from qgdr_pyserini.collection.loaders.base import Question, gather
 from qgdr_pyserini.collection.tevatron import CandidateList
-from qgdr_pyserini.collection.writer import write_collection
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.train.data import read_training_data, take_per_language
 from qgdr_pyserini.train.recipe import Recipe

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from qgdr_pyserini.collection.corpus import Passage, read_corpus
-from qgdr_pyserini.collection.runs import write_run
 from qgdr_pyserini.collection.tevatron import Candidate, CandidateList
 from qgdr_pyserini.collection.topics import read_topics, topics_language
+from qgdr_pyserini.collection.trec import write_run
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.model.teacher import Query, Teacher
 from qgdr_pyserini.train.negatives import read_ranking

@@ -16,6 +16,7 @@ from pydantic import Field
 from torch import distributed
 from torch.distributed.nn.functional import all_gather
 from transformers import PreTrainedModel, Trainer, TrainingArguments
+from transformers.integrations import is_tensorboard_available
 from transformers.trainer_callback import PrinterCallback, TrainerCallback
 from transformers.trainer_utils import get_last_checkpoint
 
@@ -113,7 +114,7 @@ def training_arguments(settings: TrainingSettings, seed: int, folder: Path, **mo
         "save_steps": settings.save_steps,
         "save_total_limit": 2,
         "logging_steps": max(1, min(50, settings.steps // 20)),
-        "report_to": ["tensorboard"],
+        "report_to": ["tensorboard"] if is_tensorboard_available() else [],
         "disable_tqdm": not sys.stderr.isatty(),
         "remove_unused_columns": False,
         "seed": seed,

@@ -1,1 +1,1 @@
-"""Comparisons that can be repeated: what was run, what it scored, and the runs themselves."""
+"""Reproduction: `reproduce.toml`, its commands, the runs kept beside it, and their reports."""

@@ -1,17 +1,31 @@
-"""Runs as they are kept: one small file a system, the first hits of every query, short scores."""
+"""The runs kept beside ``reproduce.toml``: small files with short scores, their checksums and scores."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
-from qgdr_pyserini.evaluate.trec import Run, rank_hits
-from qgdr_pyserini.files import atomic_text
+import numpy as np
+
+from qgdr_pyserini.collection.trec import Qrels, Run, rank_hits, read_qrels, write_run
+from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.evaluate.fusion import fuse
+from qgdr_pyserini.evaluate.languages import EVERYTHING, group_queries
+from qgdr_pyserini.evaluate.metrics import score_queries
+from qgdr_pyserini.evaluate.reproduce.reproduction import MEAN, QRELS, Reproduction, Scores, run_name
+from qgdr_pyserini.evaluate.systems import System, read_system
+from qgdr_pyserini.files import atomic_text, checksum
 
 _DECIMALS = (1, 2, 3, 4, 6)
+
+_ROUNDING = 1e-9
+
+T = TypeVar("T")
 
 
 def write_kept_run(path: str | os.PathLike[str], run: Run, hits: int, tag: str) -> None:
@@ -28,23 +42,14 @@ def write_kept_run(path: str | os.PathLike[str], run: Run, hits: int, tag: str) 
     tag
         The system's name.
     """
-    with atomic_text(path) as file:
-        for qid in sorted(run):
-            kept = _shortened(dict(islice(run[qid].items(), hits)))
-            for rank, (docid, score) in enumerate(kept.items(), 1):
-                file.write(f"{qid} Q0 {docid} {rank} {score} {tag}\n")
+    kept = ((qid, _shortened(dict(islice(run[qid].items(), hits))).items()) for qid in sorted(run))
+    write_run(path, kept, tag, decimals=None)
 
 
 def write_kept_qrels(path: Path, qrels: str | os.PathLike[str]) -> None:
     """Write a gzipped copy of judgements."""
     with atomic_text(path) as file, Path(qrels).open(encoding="utf-8") as source:
         shutil.copyfileobj(source, file)
-
-
-def checksum(file: Path) -> str:
-    """Compute what ``reproduce.toml`` lists for a file."""
-    with file.open("rb") as raw:
-        return f"sha256:{hashlib.file_digest(raw, 'sha256').hexdigest()}"
 
 
 def _shortened(hits: dict[str, float]) -> dict[str, float]:
@@ -54,3 +59,136 @@ def _shortened(hits: dict[str, float]) -> dict[str, float]:
         if list(rank_hits(short)) == list(hits):
             return short
     return hits
+
+
+@dataclass(frozen=True)
+class Row:
+    """A score, and what was expected.
+
+    Parameters
+    ----------
+    system, metric, language
+        What it is the score of.
+    expected
+        The score in ``reproduce.toml``; None if there is none.
+    found
+        The score now; None if it could not be computed.
+    problem
+        What is wrong; empty if all is well.
+    """
+
+    system: str
+    metric: str
+    language: str
+    expected: float | None
+    found: float | None
+    problem: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the score came out again."""
+        return not self.problem
+
+
+def find_faults(reproduction: Reproduction, folder: Path) -> dict[str, str]:
+    """Tell which kept files are missing, or not those that ``reproduce.toml`` lists."""
+    faults = {}
+    for name in reproduction.kept_files:
+        if not (folder / name).is_file():
+            faults[name] = f"{name} is missing"
+        elif checksum(folder / name) != reproduction.checksums.get(name):
+            faults[name] = f"{name} is not the file that was kept (its checksum differs)"
+    return faults
+
+
+def score_folder(reproduction: Reproduction, folder: Path, faults: dict[str, str]) -> Scores:
+    """Score the kept runs in a folder.
+
+    Parameters
+    ----------
+    reproduction
+        Which systems and metrics.
+    folder
+        Where the runs and judgements lie.
+    faults
+        What is wrong with a file, by name: those that cannot be read are added, and what depends on one
+        is left out.
+    """
+    qrels = _try(lambda: read_qrels(folder / QRELS), QRELS, faults)
+    systems = {name: _read_kept(folder, name, faults) for name in reproduction.commands}
+    if qrels is None:
+        return {}
+    for name, settings in reproduction.fuse.items():
+        members = [systems[member] for member in settings.systems]
+        present = [member for member in members if member is not None]
+        systems[name] = fuse(name, settings.method, present) if len(present) == len(members) else None
+    return {name: _scores(reproduction, qrels, found) for name, found in systems.items() if found is not None}
+
+
+def compare_scores(reproduction: Reproduction, scores: Scores, faults: Mapping[str, str]) -> list[Row]:
+    """Compare scores with those expected, one row each; a faulty file fails every score from it."""
+    rows = []
+    for system in reproduction.systems:
+        files = [QRELS, *map(run_name, reproduction.members(system))]
+        fault = next((faults[name] for name in files if name in faults), "")
+        for metric in reproduction.metrics:
+            expected = reproduction.expected.get(system, {}).get(metric, {})
+            found = scores.get(system, {}).get(metric, {})
+            for language in dict.fromkeys((*expected, *found)) or [MEAN]:
+                was, now = expected.get(language), found.get(language)
+                problem = fault or _difference(was, now, reproduction.tolerance)
+                rows.append(Row(system, metric, language, was, now, problem))
+    return rows
+
+
+def _difference(expected: float | None, found: float | None, tolerance: float) -> str:
+    if expected is None:
+        return "no score is expected; 'qgdr reproduce --extend' writes it"
+    if found is None:
+        return "no query of this language was scored"
+    if abs(expected - found) > tolerance + _ROUNDING:
+        return f"off by {found - expected:+.4f}, more than {tolerance:g}"
+    return ""
+
+
+def _scores(reproduction: Reproduction, qrels: Qrels, system: System) -> dict[str, dict[str, float]]:
+    judged = found_queries(qrels, system) if reproduction.found_only else sorted(qrels)
+    groups = group_queries(judged, {}) if reproduction.by_language else {EVERYTHING: judged}
+    qids = [qid for group in groups.values() for qid in group]
+    if not qids:
+        return {}
+    place = {qid: number for number, qid in enumerate(qids)}
+    scores = score_queries(qrels, system.run, qids, reproduction.metrics)
+    result = {}
+    for metric in reproduction.metrics:
+        by_language = {
+            language: float(scores[metric][[place[qid] for qid in group]].mean())
+            for language, group in groups.items()
+        }
+        result[metric] = by_language
+        if reproduction.by_language:
+            chosen = [by_language[language] for language in reproduction.mean_of or by_language]
+            result[metric] = by_language | {MEAN: float(np.mean(chosen))}
+    return result
+
+
+def found_queries(qrels: Qrels, system: System) -> list[str]:
+    """List the queries that a system has a relevant passage for among its hits."""
+    return [
+        qid
+        for qid, judged in sorted(qrels.items())
+        if any(judged.get(docid, 0) > 0 for docid in system.run.get(qid, ()))
+    ]
+
+
+def _read_kept(folder: Path, system: str, faults: dict[str, str]) -> System | None:
+    name = run_name(system)
+    return _try(lambda: read_system(system, [str(folder / name)]), name, faults)
+
+
+def _try(read: Callable[[], T], name: str, faults: dict[str, str]) -> T | None:
+    try:
+        return read()
+    except QgdrError as error:
+        faults.setdefault(name, str(error))
+        return None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import Field
@@ -15,14 +17,13 @@ from pydantic import Field
 from qgdr_pyserini.errors import InputError
 from qgdr_pyserini.evaluate.fusion import BY_RANK, BY_SCORE
 from qgdr_pyserini.evaluate.metrics import check_metrics
-from qgdr_pyserini.evaluate.reproduce.curve_settings import CurveSettings
-from qgdr_pyserini.evaluate.reproduce.table_settings import TableSettings
-from qgdr_pyserini.evaluate.reproduce.varying import expand
 from qgdr_pyserini.files import atomic_text
 from qgdr_pyserini.settings import Settings
 
 FILE = "reproduce.toml"
+
 QRELS = "qrels.txt.gz"
+
 MARKER = "# Everything below is written by 'qgdr reproduce --update'."
 
 Scores = dict[str, dict[str, dict[str, float]]]
@@ -31,7 +32,59 @@ Scores = dict[str, dict[str, dict[str, float]]]
 MEAN = "mean"
 
 _NAME = re.compile(r"[\w+-]+")
+
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
+
+
+class CurveSettings(Settings):
+    """A figure with a panel for each group of curves.
+
+    Parameters
+    ----------
+    metric
+        What is drawn; one of the metrics measured.
+    over
+        The name in ``vary`` along the horizontal axis, whose values are numbers.
+    spread
+        The name in ``vary`` that is averaged over, such as a seed; None where nothing is.
+    axis
+        What the horizontal axis says.
+    panels
+        By title, curves: a system's name, as in the commands, by what the curve is called. A name without
+        ``over`` in it is a level line. Differences are those of the first curve from the others.
+    """
+
+    metric: str
+    over: str
+    spread: str | None = None
+    axis: str
+    panels: dict[str, dict[str, str]] = Field(min_length=1)
+
+
+class TableSettings(Settings):
+    """A table for each metric, whose rows are systems that were made more than once.
+
+    Parameters
+    ----------
+    spread
+        The name in ``vary`` that is averaged over, such as a seed.
+    over
+        The name in ``vary`` of whose values each has tables of its own, such as how many labels there were;
+        None for one table a metric.
+    titles
+        What stands above them, by value.
+    baseline
+        The row that the others are tested against.
+    rows
+        Systems' names, as in the commands, by what the row is called. A name without ``spread`` in it was
+        made once; one without ``over`` is in every table.
+    """
+
+    spread: str
+    over: str | None = None
+    titles: dict[str, str] = Field(default_factory=dict)
+    baseline: str
+    rows: dict[str, str] = Field(min_length=2)
 
 
 class FuseSettings(Settings):
@@ -144,7 +197,7 @@ def read_reproduction(folder: str | os.PathLike[str]) -> Reproduction:
     Raises
     ------
     InputError
-        If it is missing, is no TOML, or a setting is unknown, missing or wrong.
+        If it is missing, is not TOML, or a setting is unknown, missing or wrong.
     """
     path = Path(folder) / FILE
     try:
@@ -153,7 +206,7 @@ def read_reproduction(folder: str | os.PathLike[str]) -> Reproduction:
     except FileNotFoundError:
         raise InputError("no such file; name a folder under runs/ that has one", path) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"is no TOML ({error})", path) from None
+        raise InputError(f"not TOML ({error})", path) from None
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror})", path) from None
     found = Reproduction.checked(values, path)
@@ -198,7 +251,7 @@ def _check_names(found: Reproduction, path: Path) -> None:
 def _check_options(found: Reproduction, path: Path) -> None:
     for name, texts in found.options.items():
         if name not in found.vary:
-            raise InputError(f"options: {name!r} is no name in 'vary'", path)
+            raise InputError(f"options: {name!r} is not a name in 'vary'", path)
         if missing := [value for value in found.vary[name] if value not in texts]:
             raise InputError(f'options.{name}: has none for {missing[0]!r}; give "" for none', path)
 
@@ -209,11 +262,13 @@ def _check_curves(found: Reproduction, path: Path) -> None:
         return
     for name in filter(None, (curves.over, curves.spread)):
         if name not in found.vary:
-            raise InputError(f"curves: {name!r} is no name in 'vary'", path)
+            raise InputError(f"curves: {name!r} is not a name in 'vary'", path)
     if curves.metric not in found.metrics:
         raise InputError(f"curves: {curves.metric!r} is not among 'metrics'", path)
     if bad := [value for value in found.vary[curves.over] if not _NUMBER.fullmatch(value)]:
-        raise InputError(f"curves: {bad[0]!r} in vary.{curves.over} is no number, so it has no place", path)
+        raise InputError(
+            f"curves: {bad[0]!r} in vary.{curves.over} is not a number, so the axis has no place for it", path
+        )
     for system in (system for panel in curves.panels.values() for system in panel.values()):
         if system not in found.commands:
             raise InputError(f"curves: there are no commands for {system!r}", path)
@@ -227,9 +282,9 @@ def _check_table(found: Reproduction, path: Path) -> None:
         raise InputError("'table' and 'curves' are two reports; give one", path)
     for name in filter(None, (table.spread, table.over)):
         if name not in found.vary:
-            raise InputError(f"table: {name!r} is no name in 'vary'", path)
+            raise InputError(f"table: {name!r} is not a name in 'vary'", path)
     if unknown := [value for value in table.titles if value not in found.vary.get(table.over or "", ())]:
-        raise InputError(f"table: title for {unknown[0]!r}, which is no value that it is over", path)
+        raise InputError(f"table: title for {unknown[0]!r}, which is not a value of `over`", path)
     if table.baseline not in table.rows:
         raise InputError(f"table: baseline {table.baseline!r} is none of its rows", path)
     for system in table.rows.values():
@@ -237,3 +292,63 @@ def _check_table(found: Reproduction, path: Path) -> None:
             raise InputError(f"table: there are no commands for {system!r}", path)
     if not found.by_language or found.found_only:
         raise InputError("table: its columns are languages; take out 'by_language' and 'found_only'", path)
+
+
+def names_in(template: str, vary: Mapping[str, Sequence[str]]) -> list[str]:
+    """List the names of ``vary`` that stand in a template, in braces."""
+    return [name for name in vary if f"{{{name}}}" in template]
+
+
+def fill(template: str, values: Mapping[str, str]) -> str:
+    """Put values where their names stand; other names in braces stay.
+
+    Examples
+    --------
+    >>> fill("{work}/teacher-{share}", {"share": "25"})
+    '{work}/teacher-25'
+    """
+    for name, value in values.items():
+        template = template.replace(f"{{{name}}}", value)
+    return template
+
+
+def choices(template: str, vary: Mapping[str, Sequence[str]]) -> Iterator[dict[str, str]]:
+    """Go through all values of the names that stand in a template; once, with none, where none does."""
+    names = names_in(template, vary)
+    for chosen in itertools.product(*(vary[name] for name in names)):
+        yield dict(zip(names, chosen, strict=True))
+
+
+def expand(
+    commands: Mapping[str, Sequence[str]],
+    vary: Mapping[str, Sequence[str]],
+    options: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+) -> dict[str, list[str]]:
+    """Write out the commands of every system.
+
+    Parameters
+    ----------
+    commands
+        By system, whose name may hold names of ``vary``; what these stand for goes into its commands too.
+    vary
+        Values by name.
+    options
+        By a name of ``vary``, what ``{NAME.options}`` in a command stands for at each of its values.
+
+    Examples
+    --------
+    >>> expand({"bm25": ["a"], "bm25-{k}": ["b {k} {data}"]}, {"k": ["1", "2"]})
+    {'bm25': ['a'], 'bm25-1': ['b 1 {data}'], 'bm25-2': ['b 2 {data}']}
+    >>> expand({"bm25-{k}": ["b {k.options}"]}, {"k": ["few", "all"]}, {"k": {"few": "-n 9", "all": ""}})
+    {'bm25-few': ['b -n 9'], 'bm25-all': ['b ']}
+    """
+
+    def text(command: str, values: Mapping[str, str]) -> str:
+        given = {f"{name}.options": options[name][value] for name, value in values.items() if name in options}
+        return fill(command, {**values, **given})
+
+    return {
+        fill(system, values): [text(command, values) for command in own]
+        for system, own in commands.items()
+        for values in choices(system, vary)
+    }

@@ -1,0 +1,1 @@
+"""Loaders of public test collections: one module each, which registers itself."""

@@ -288,7 +288,7 @@ def rerank(
     """
     from qgdr_pyserini.model.scorers import load_scorer
     from qgdr_pyserini.model.teacher import Query
-    from qgdr_pyserini.train import rerank
+    from qgdr_pyserini.train.rerank import rerank as rerank_run
 
     asked = to_topics(topics)
     queries = {qid: Query(text, asked.language(qid) or language) for qid, text in asked.questions.items()}
@@ -296,7 +296,7 @@ def rerank(
     if isinstance(teacher, str | os.PathLike):
         teacher = load_scorer(os.fspath(teacher), device=device)
     with corpus_on_disk(corpus) as path, bar("questions", progress) as advance:
-        found = dict(rerank.rerank(ranking, queries, path, teacher, advance))
+        found = dict(rerank_run(ranking, queries, path, teacher, advance))
     return run_frame({qid: dict(hits) for qid, hits in found.items()})
 
 

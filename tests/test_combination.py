@@ -14,10 +14,9 @@ from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.collection.tevatron import Candidate, CandidateList, read_candidates, write_candidates
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.model.dual_encoder import DualEncoder
-from qgdr_pyserini.model.dual_encoder_teacher import DualEncoderTeacher
 from qgdr_pyserini.model.loading import ModelSource
-from qgdr_pyserini.model.scorers import load_scorer
 from qgdr_pyserini.model.teacher import Query, Teacher
+from qgdr_pyserini.model.teachers import DualEncoderTeacher, load_scorer
 from qgdr_pyserini.train.combination import CombinationSettings, combine, fit, fit_weights, quality
 from qgdr_pyserini.train.scores import read_scores, score_rows, write_scores
 from qgdr_pyserini.train.scoring import LoadedWhenAsked

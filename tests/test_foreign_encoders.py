@@ -12,8 +12,8 @@ from sentence_transformers.models import Dense, Normalize
 from qgdr_pyserini.collection.corpus import Passage, write_corpus
 from qgdr_pyserini.encode.encode_corpus import encode_corpus
 from qgdr_pyserini.encode.options import EncodingOptions
+from qgdr_pyserini.model.config import EncoderOptions
 from qgdr_pyserini.model.dual_encoder import DualEncoder
-from qgdr_pyserini.model.encoder_options import EncoderOptions
 from qgdr_pyserini.model.inference.precision import lay_out, set_precision
 
 PASSAGES = ["donau", "where does the danube rise?", "中国 大人", "A" * 300]

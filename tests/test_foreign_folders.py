@@ -21,8 +21,8 @@ from sentence_transformers.models import Dense, Normalize
 from transformers import BertConfig, BertForMaskedLM, Qwen2Config, Qwen2ForCausalLM
 
 from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.model.config import EncoderOptions
 from qgdr_pyserini.model.dual_encoder import DualEncoder
-from qgdr_pyserini.model.encoder_options import EncoderOptions
 
 TEXTS = ["donau", "where does the danube rise?", "A" * 300, ""]
 PROMPTS = {"query": "query: ", "passage": "passage: "}

@@ -14,8 +14,8 @@ from sentence_transformers.models import Normalize
 
 from qgdr_pyserini.cli import main
 from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.model.config import EncoderOptions
 from qgdr_pyserini.model.dual_encoder import DualEncoder
-from qgdr_pyserini.model.encoder_options import EncoderOptions
 from qgdr_pyserini.model.registry import find_encoder, find_own_encoder, named_encoders
 from qgdr_pyserini.pyserini_plugin.encoders import QgdrDocumentEncoder, QgdrQueryEncoder
 

@@ -15,8 +15,8 @@ from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.config import EncoderConfig
 from qgdr_pyserini.model.cross_encoder import CrossEncoder, CrossEncoderSettings
 from qgdr_pyserini.model.dual_encoder import DualEncoder
-from qgdr_pyserini.model.languages import language_name
 from qgdr_pyserini.model.loading import ModelSource
+from qgdr_pyserini.model.prompt import language_name
 from qgdr_pyserini.model.query_generator import GeneratorSettings, QueryGenerator
 from qgdr_pyserini.model.teacher import Pair, Query
 from qgdr_pyserini.model.teachers import load_teacher

@@ -12,8 +12,8 @@ from qgdr_pyserini.encode.encode_corpus import EncodedCorpus
 from qgdr_pyserini.encode.encode_corpus import encode_corpus as write_index_of
 from qgdr_pyserini.encode.options import EncodingOptions
 from qgdr_pyserini.encode.queries import load_query_encoder, write_queries
+from qgdr_pyserini.model.config import EncoderOptions, Pooling
 from qgdr_pyserini.model.dual_encoder import DualEncoder
-from qgdr_pyserini.model.encoder_options import EncoderOptions, Pooling
 from qgdr_pyserini.model.inference.devices import device_names
 from qgdr_pyserini.model.registry import DEFAULT_ENCODER
 from qgdr_pyserini.model.towers import Role

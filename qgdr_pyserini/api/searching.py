@@ -286,8 +286,8 @@ def rerank(
     QgdrError
         If an input is wrong, or they do not belong together.
     """
-    from qgdr_pyserini.model.scorers import load_scorer
     from qgdr_pyserini.model.teacher import Query
+    from qgdr_pyserini.model.teachers import load_scorer
     from qgdr_pyserini.train.rerank import rerank as rerank_run
 
     asked = to_topics(topics)

@@ -13,7 +13,7 @@ from rich.text import Text
 from qgdr_pyserini.ask.excerpts import excerpt, printable
 from qgdr_pyserini.ask.hits import Answer, RankedPassage, Span
 from qgdr_pyserini.errors import QgdrError
-from qgdr_pyserini.model.languages import language_name
+from qgdr_pyserini.model.prompt import language_name
 
 SHOWN = 320
 """Characters of a passage that are shown."""

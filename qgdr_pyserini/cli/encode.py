@@ -100,7 +100,7 @@ def encode_corpus(
     from qgdr_pyserini.encode.options import EncodingOptions
     from qgdr_pyserini.encode.shards import Shard
     from qgdr_pyserini.encode.threads import limit_threads
-    from qgdr_pyserini.model.encoder_options import EncoderOptions
+    from qgdr_pyserini.model.config import EncoderOptions
     from qgdr_pyserini.progress import progress
 
     limit_threads(threads)
@@ -165,7 +165,7 @@ def encode_queries(
         --topics collections/xquad/topics.de.tsv --output runs/xquad.de.txt
     """
     from qgdr_pyserini.encode import queries
-    from qgdr_pyserini.model.encoder_options import EncoderOptions
+    from qgdr_pyserini.model.config import EncoderOptions
 
     count = queries.encode_queries(
         topics,

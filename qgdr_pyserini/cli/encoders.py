@@ -73,8 +73,8 @@ def _show_tower(tower: Tower) -> None:
 
 
 def _show_settings(tower: Tower) -> None:
-    from qgdr_pyserini.model.description import describe
-    from qgdr_pyserini.model.encoder_options import NOTHING
+    from qgdr_pyserini.model.config import NOTHING
+    from qgdr_pyserini.model.foreign import describe
 
     found = describe(tower.folder, NOTHING, tower.role)
     for key, value in found.config.model_dump().items():

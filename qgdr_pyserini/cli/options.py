@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from qgdr_pyserini.model.encoder_options import POOLINGS
+from qgdr_pyserini.model.config import POOLINGS
 
 Command = Callable[..., Any]
 """A command, or what is about to be one."""

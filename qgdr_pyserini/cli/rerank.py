@@ -57,7 +57,7 @@ def rerank(
         --depth 20 --tag bm25+generator --output runs/run.bm25+generator.txt
     """
     from qgdr_pyserini.files import expand_pattern
-    from qgdr_pyserini.model.scorers import load_scorer
+    from qgdr_pyserini.model.teachers import load_scorer
     from qgdr_pyserini.progress import progress
     from qgdr_pyserini.train.rerank import rerank_file
 

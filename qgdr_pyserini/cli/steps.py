@@ -58,7 +58,7 @@ def score(
       qgdr score --teacher qgdr --input mined.jsonl --output student.jsonl --scores-output student.tsv.gz
     """
     from qgdr_pyserini.collection.tevatron import read_candidates
-    from qgdr_pyserini.model.scorers import load_scorer
+    from qgdr_pyserini.model.teachers import load_scorer
     from qgdr_pyserini.progress import progress
     from qgdr_pyserini.train.scores import read_scores, write_scores
     from qgdr_pyserini.train.steps import score_file

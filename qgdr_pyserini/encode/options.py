@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from qgdr_pyserini.encode.shards import WHOLE, Shard
-from qgdr_pyserini.model.encoder_options import NOTHING, EncoderOptions
+from qgdr_pyserini.model.config import NOTHING, EncoderOptions
 
 INDEX_TYPES = ("flat", "fp16", "sq8", "pq", "hnsw", "ivf", "ivfpq")
 """The kinds of index; `index_types` says what writes each."""

@@ -11,8 +11,8 @@ from qgdr_pyserini.encode.compatibility import agree_with_index, maker, refuse_o
 from qgdr_pyserini.encode.manifest import MANIFEST, IndexManifest
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.files import atomic_directory
+from qgdr_pyserini.model.config import NOTHING, EncoderOptions
 from qgdr_pyserini.model.dual_encoder import DualEncoder, Vectors
-from qgdr_pyserini.model.encoder_options import NOTHING, EncoderOptions
 from qgdr_pyserini.model.inference.precision import lay_out
 from qgdr_pyserini.model.registry import DEFAULT_ENCODER
 from qgdr_pyserini.model.towers import find_towers

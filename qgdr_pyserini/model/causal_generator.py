@@ -8,12 +8,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoModelForCausalLM,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    StoppingCriteria,
+    StoppingCriteriaList,
+)
 
 from qgdr_pyserini.collection.corpus import Passage
-from qgdr_pyserini.model.causal_sampling import sample_lines
-from qgdr_pyserini.model.causal_states import hidden_states, log_probabilities
-from qgdr_pyserini.model.causal_tokens import CausalTokens
+from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.inference.padding import pad
 from qgdr_pyserini.model.prefix_cache import (
     Continuation,
@@ -21,10 +25,165 @@ from qgdr_pyserini.model.prefix_cache import (
     Tokens,
     bytes_a_token,
     can_share_prefixes,
+    hidden_states,
+    log_probabilities,
 )
 from qgdr_pyserini.model.prompt import Prompt
 from qgdr_pyserini.model.query_generator import IGNORED, GeneratedQuery, GeneratorSettings, QueryGenerator
 from qgdr_pyserini.model.teacher import Pair, Query, Scores
+
+
+class CausalTokens:
+    """Turns the parts of prompts, and questions, into tokens, each part on its own.
+
+    What a model reads is their tokens one after the other, whether a prefix is shared or not, so a
+    score depends on no other pair. A question begins with a space, as a word in running text does.
+
+    Parameters
+    ----------
+    tokenizer
+        Of the model.
+
+    Raises
+    ------
+    QgdrError
+        If it has no end token.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        end = tokenizer.eos_token_id if tokenizer.eos_token_id is not None else tokenizer.sep_token_id
+        if end is None:
+            raise QgdrError(f"{tokenizer.name_or_path}: its tokenizer has no end token")
+        self._tokenizer = tokenizer
+        self.end: int = end
+        starts = {tokenizer.bos_token_id, tokenizer.cls_token_id} - {None, end}
+        self._start = [token for token in tokenizer("")["input_ids"][:1] if token in starts]
+        word = tokenizer.tokenize("a")
+        self._adds_space = bool(word) and word[0].startswith("▁")
+
+    def prefixes(self, prompts: Sequence[Prompt], limit: int) -> list[list[int]]:
+        """Tokenise prompts up to their tails, in ``limit`` tokens at most, of which passages give way."""
+        afters = {after: self._pieces([after])[0] for after in {prompt.after for prompt in prompts}}
+        passages = self._pieces([prompt.passage for prompt in prompts], limit)
+        rows = []
+        for prompt, passage in zip(prompts, passages, strict=True):
+            after = afters[prompt.after]
+            room = max(0, limit - len(self._start) - len(after))
+            # Something has to be read before a question; a model that has no start token knows its end.
+            rows.append([*self._start, *passage[:room], *after] or [self.end])
+        return rows
+
+    def tails(self, tails: Sequence[str]) -> list[list[int]]:
+        """Tokenise prompts' tails."""
+        return self._pieces(tails)
+
+    def questions(self, texts: Sequence[str], limit: int, *, after_space: bool, end: bool) -> list[list[int]]:
+        """Tokenise questions.
+
+        Parameters
+        ----------
+        texts
+            Without a space in front.
+        limit
+            In tokens, the end's excepted.
+        after_space
+            Whether a space parts them from what comes before.
+        end
+            Whether the end token follows.
+        """
+        space = " " if after_space and not self._adds_space else ""
+        rows = self._pieces([space + text for text in texts], limit)
+        return [[*row, self.end] for row in rows] if end else rows
+
+    def _pieces(self, texts: Sequence[str], limit: int | None = None) -> list[list[int]]:
+        if not texts:
+            return []
+        cut = {"truncation": True, "max_length": limit} if limit else {"verbose": False}
+        return list(self._tokenizer(list(texts), add_special_tokens=False, **cut)["input_ids"])
+
+
+# Marks that models put around what they write; apostrophes end words in some languages.
+_QUOTES = ' "“”„«»「」『』`'
+
+
+def sample_lines(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: dict[str, torch.Tensor],
+    *,
+    n: int,
+    top_k: int,
+    limit: int,
+    end: int,
+) -> list[str]:
+    """Go on from prompts until the line, or the text, ends.
+
+    Parameters
+    ----------
+    model, tokenizer
+        What samples.
+    prompts
+        ``input_ids`` and ``attention_mask``, padded on the left, each ``(prompts, tokens)``.
+    n
+        Lines for each prompt.
+    top_k
+        Every token is drawn from this many most likely ones, by the model's own probabilities.
+    limit
+        Most tokens of a line.
+    end
+        The end token.
+
+    Returns
+    -------
+    list of str
+        n for each prompt, one prompt after the other; without quotation marks around them, perhaps empty.
+    """
+    start = prompts["input_ids"].shape[1]
+    # A checkpoint may come with settings of its own for chats; these are all that change probabilities.
+    plain = {"temperature": 1.0, "top_p": 1.0, "min_p": None, "typical_p": 1.0, "repetition_penalty": 1.0}
+    rows = model.generate(
+        **prompts,
+        do_sample=True,
+        top_k=top_k,
+        num_beams=1,
+        num_return_sequences=n,
+        max_new_tokens=limit,
+        pad_token_id=end,
+        eos_token_id=sorted({end, *_ends(model)}),
+        stopping_criteria=StoppingCriteriaList([_LineEnds(tokenizer, start)]),
+        **plain,
+    )
+    return [first_line_of(text) for text in tokenizer.batch_decode(rows[:, start:], skip_special_tokens=True)]
+
+
+def first_line_of(text: str) -> str:
+    """Return the first line that holds anything, without quotation marks around it.
+
+    Examples
+    --------
+    >>> first_line_of(' \\n "Where does it  rise?"\\nAnswer: there')
+    'Where does it rise?'
+    """
+    lines = text.strip().splitlines()
+    return " ".join(lines[0].strip(_QUOTES).split()) if lines else ""
+
+
+def _ends(model: PreTrainedModel) -> list[int]:
+    ends = model.generation_config.eos_token_id
+    return [ends] if isinstance(ends, int) else list(ends or ())
+
+
+class _LineEnds(StoppingCriteria):  # type: ignore[misc]
+    """Stops a row once it has written a line."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, start: int) -> None:
+        self._tokenizer = tokenizer
+        self._start = start
+
+    def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
+        texts = self._tokenizer.batch_decode(input_ids[:, self._start :], skip_special_tokens=True)
+        return torch.tensor(["\n" in text.lstrip() for text in texts], device=input_ids.device)
+
 
 _ALL_AT_ONCE = 2**62
 

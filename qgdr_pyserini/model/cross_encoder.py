@@ -14,11 +14,10 @@ from transformers import AutoModelForSequenceClassification, PreTrainedModel, Pr
 
 from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.model.hub import Pushable
 from qgdr_pyserini.model.loading import ModelSource, load_model
 from qgdr_pyserini.model.precision import Precision
-from qgdr_pyserini.model.pushing import Pushable
-from qgdr_pyserini.model.teacher import Pair, Query, Scores, Teacher
-from qgdr_pyserini.model.teacher_settings import TeacherSettings
+from qgdr_pyserini.model.teacher import Pair, Query, Scores, Teacher, TeacherSettings
 
 
 class CrossEncoderSettings(TeacherSettings):

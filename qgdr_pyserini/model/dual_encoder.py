@@ -18,16 +18,14 @@ from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTo
 
 from qgdr_pyserini.collection.corpus import join_title
 from qgdr_pyserini.errors import QgdrError, first_line
-from qgdr_pyserini.model.config import CONFIG_NAME, EncoderConfig
-from qgdr_pyserini.model.description import refuse_contradiction
+from qgdr_pyserini.model.config import CONFIG_NAME, NOTHING, EncoderConfig, EncoderOptions
 from qgdr_pyserini.model.encoder_files import make_compact, rounded, save_sentence_transformers_modules
-from qgdr_pyserini.model.encoder_options import NOTHING, EncoderOptions
-from qgdr_pyserini.model.foreign import load_foreign
+from qgdr_pyserini.model.foreign import load_foreign, refuse_contradiction
 from qgdr_pyserini.model.head import Head
+from qgdr_pyserini.model.hub import Pushable
 from qgdr_pyserini.model.inference.padding import pad
 from qgdr_pyserini.model.loading import ModelSource, load_model, place
 from qgdr_pyserini.model.pooling import pool
-from qgdr_pyserini.model.pushing import Pushable
 from qgdr_pyserini.model.registry import is_encoder
 from qgdr_pyserini.model.towers import Role, Tower, find_towers
 

@@ -11,8 +11,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from qgdr_pyserini.errors import InputError
-from qgdr_pyserini.model.modules_json import Module, read_object
-from qgdr_pyserini.model.weights import refuse_pickles
+from qgdr_pyserini.model.saved_settings import Module, read_object, refuse_pickles
 
 WEIGHTS = "model.safetensors"
 

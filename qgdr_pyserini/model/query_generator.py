@@ -14,12 +14,11 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.model.hub import Pushable
 from qgdr_pyserini.model.loading import ModelSource, is_causal, load_model
 from qgdr_pyserini.model.precision import Precision
 from qgdr_pyserini.model.prompt import Prompt, unknown_field, write_prompt
-from qgdr_pyserini.model.pushing import Pushable
-from qgdr_pyserini.model.teacher import Query, Teacher
-from qgdr_pyserini.model.teacher_settings import TeacherSettings
+from qgdr_pyserini.model.teacher import Query, Teacher, TeacherSettings
 
 IGNORED = -100
 """The label that transformers leaves out of losses."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.config import CONFIG_NAME
 from qgdr_pyserini.model.hub import fetch_encoder, hub_name, may_be_on_hub
-from qgdr_pyserini.model.modules_json import MODULES
+from qgdr_pyserini.model.saved_settings import MODULES
 
 DEFAULT_ENCODER = "qgdr"
 

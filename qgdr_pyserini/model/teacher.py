@@ -1,15 +1,38 @@
-"""What a teacher is: anything that scores how well passages fit a query."""
+"""What a teacher is: anything that scores how well passages fit a query, with its settings beside it."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import NamedTuple
+from pathlib import Path
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from qgdr_pyserini.collection.corpus import Passage
+from qgdr_pyserini.files import atomic_text, read_json
+from qgdr_pyserini.settings import Settings
+
+SETTINGS_NAME = "qgdr_teacher.json"
+
+
+class TeacherSettings(Settings):
+    """Settings of one kind of teacher, kept in the folder of its weights."""
+
+    def save(self, folder: Path) -> None:
+        """Write the settings to ``folder/qgdr_teacher.json``."""
+        with atomic_text(folder / SETTINGS_NAME) as file:
+            file.write(self.model_dump_json(indent=2) + "\n")
+
+    @classmethod
+    def saved_or_default(cls, folder: str) -> Self:
+        """Read what `save` wrote; the defaults where nothing is saved, as for a checkpoint from a hub."""
+        path = Path(folder) / SETTINGS_NAME
+        if not folder or not path.is_file():
+            return cls()
+        return cls.checked(read_json(path), path)
+
 
 Scores = npt.NDArray[np.float32]
 

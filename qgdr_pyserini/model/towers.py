@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Literal
 
 from qgdr_pyserini.errors import QgdrError
-from qgdr_pyserini.model.modules_json import MODULES, has_routes
 from qgdr_pyserini.model.registry import (
     DEFAULT_ENCODER,
     PAIR,
@@ -17,6 +16,7 @@ from qgdr_pyserini.model.registry import (
     find_folder,
     is_pair,
 )
+from qgdr_pyserini.model.saved_settings import MODULES, has_routes
 
 Role = Literal["query", "passage"]
 """What a tower encodes."""

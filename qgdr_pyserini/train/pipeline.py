@@ -12,8 +12,8 @@ from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.files import atomic_directory, atomic_text, read_json
 from qgdr_pyserini.lock import only_writer
 from qgdr_pyserini.model.dual_encoder import DualEncoder
-from qgdr_pyserini.model.languages import language_name
 from qgdr_pyserini.model.precision import ON_DISK
+from qgdr_pyserini.model.prompt import language_name
 from qgdr_pyserini.train.aligned_queries import QueryWriter
 from qgdr_pyserini.train.card import Training, write_card
 from qgdr_pyserini.train.context import Reading, StageContext

@@ -12,9 +12,8 @@ from typing import Any
 from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.collection.tevatron import CandidateList, read_candidates
 from qgdr_pyserini.errors import QgdrError
-from qgdr_pyserini.model.dual_encoder_teacher import DualEncoderTeacher
-from qgdr_pyserini.model.scorers import load_scorer
 from qgdr_pyserini.model.teacher import Pair, Query, Scores, Teacher
+from qgdr_pyserini.model.teachers import DualEncoderTeacher, load_scorer
 from qgdr_pyserini.train.combination import LEXICAL, OWN, CombinationSettings, combine, describe, fit, quality
 from qgdr_pyserini.train.context import Reading, StageContext, load_student
 from qgdr_pyserini.train.data import TrainingData, digest_files

@@ -11,7 +11,7 @@ from qgdr_pyserini.collection.corpus import read_corpus
 from qgdr_pyserini.collection.tevatron import CandidateList, read_candidates, write_candidates
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.dual_encoder import DualEncoder
-from qgdr_pyserini.model.languages import language_name
+from qgdr_pyserini.model.prompt import language_name
 from qgdr_pyserini.model.query_generator import QueryGenerator
 from qgdr_pyserini.model.teacher import Query, Teacher
 from qgdr_pyserini.train.combination import combine, fit, quality

@@ -15,8 +15,8 @@ import torch
 
 from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.model.config import NOTHING, EncoderOptions
 from qgdr_pyserini.model.dual_encoder import DualEncoder, Vectors
-from qgdr_pyserini.model.encoder_options import NOTHING, EncoderOptions
 from qgdr_pyserini.model.inference.batching import BatchEncoder, automatic_batch_tokens, windows
 from qgdr_pyserini.model.inference.prefetch import prefetch
 from qgdr_pyserini.model.towers import Tower

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from qgdr_pyserini.ask.asking import AskRequest, ask
 from qgdr_pyserini.ask.engine import fused, open_engine
-from qgdr_pyserini.ask.hits import Answer, Hit, RankedPassage
+from qgdr_pyserini.ask.passages import Answer, Hit, RankedPassage
 from qgdr_pyserini.ask.terminal import print_answers
 from qgdr_pyserini.cli import main
 from qgdr_pyserini.collection.corpus import Passage, read_corpus

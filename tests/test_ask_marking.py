@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qgdr_pyserini.ask.excerpts import excerpt, printable
 from qgdr_pyserini.ask.language import question_language
-from qgdr_pyserini.ask.marking import Marker
+from qgdr_pyserini.ask.marking import Marker, excerpt, printable
 from qgdr_pyserini.dictionary.words import tokenize, tokenize_with_offsets
 
 WILD = st.text(

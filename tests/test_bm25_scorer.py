@@ -11,7 +11,7 @@ from qgdr_pyserini.cli.main import main
 from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.collection.tevatron import Candidate, CandidateList, read_candidates
 from qgdr_pyserini.pyserini_plugin.bm25 import Options, write_bm25_runs
-from qgdr_pyserini.pyserini_plugin.bm25_scorer import score_with_bm25
+from qgdr_pyserini.pyserini_plugin.bm25_training import score_with_bm25
 
 
 def test_candidates_have_the_scores_that_a_search_gives_them(tmp_path):

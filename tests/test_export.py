@@ -14,7 +14,7 @@ from qgdr_pyserini.encode.faiss_types import INDEX_TYPES
 from qgdr_pyserini.encode.importing import import_embeddings
 from qgdr_pyserini.encode.options import EncodingOptions
 from qgdr_pyserini.errors import InputError, QgdrError
-from qgdr_pyserini.pyserini_plugin.lucene_dense import LocalDenseSearcher
+from qgdr_pyserini.pyserini_plugin.lucene_vectors import LocalDenseSearcher
 from tests.test_index_types import corpus, vectors  # noqa: F401  a fixture
 
 EXACT = ("flat", "hnsw", "ivf")

@@ -54,7 +54,7 @@ def train_encoder(
     ...     "qgdr", "data/train", "work/try", settings={"distillation.steps": 50}
     ... )  # doctest: +SKIP
     """
-    from qgdr_pyserini.pyserini_plugin.for_training import bm25_scorer_for, rank_with_bm25
+    from qgdr_pyserini.pyserini_plugin.bm25_training import bm25_scorer_for, rank_with_bm25
     from qgdr_pyserini.train.pipeline import RunOptions, train_encoder
     from qgdr_pyserini.train.recipe import load_recipe
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from qgdr_pyserini.ask.dense import DenseSearcher, Lookup
 from qgdr_pyserini.ask.engine import Engine, open_engine
-from qgdr_pyserini.ask.hits import Answer, Hit, Mode
+from qgdr_pyserini.ask.passages import Answer, Hit, Mode
+from qgdr_pyserini.ask.retrievers import DenseSearcher, Lookup
 from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.collection.passage_store import PassageStore
 from qgdr_pyserini.errors import QgdrError

@@ -6,12 +6,10 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from qgdr_pyserini.ask.dense import DenseSearcher
-from qgdr_pyserini.ask.hits import Answer, Hit, Mode, RankedPassage
 from qgdr_pyserini.ask.language import question_language
-from qgdr_pyserini.ask.lexical import LexicalSearcher, ensure_lucene_index
 from qgdr_pyserini.ask.marking import Marker
-from qgdr_pyserini.ask.passages import open_passages
+from qgdr_pyserini.ask.passages import Answer, Hit, Mode, RankedPassage, open_passages
+from qgdr_pyserini.ask.retrievers import DenseSearcher, LexicalSearcher, ensure_lucene_index
 from qgdr_pyserini.collection.passage_store import PassageStore
 from qgdr_pyserini.collection.trec import rank_hits
 from qgdr_pyserini.errors import InputError, QgdrError

@@ -1,17 +1,80 @@
-"""The passages of an index that is asked: from the store beside it, or from its corpus."""
+"""What a search finds, with the text of what was found, from the store beside the index or its corpus."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal, NamedTuple, get_args
 
-from qgdr_pyserini.collection.corpus import read_corpus
+from qgdr_pyserini.collection.corpus import Passage, read_corpus
 from qgdr_pyserini.collection.passage_store import PASSAGES, PassageStore, store_of_corpus
 from qgdr_pyserini.encode.manifest import MANIFEST, IndexManifest
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.files import read_lines
+
+Mode = Literal["dense", "bm25", "hybrid"]
+"""How to search: by vectors, by words, or by both, their scores added up."""
+
+MODES: tuple[Mode, ...] = get_args(Mode)
+
+Span = tuple[int, int]
+"""Where something begins and ends in a text, in characters."""
+
+
+class Hit(NamedTuple):
+    """A passage and its score."""
+
+    passage: Passage
+    score: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RankedPassage:
+    """A passage in its place.
+
+    Parameters
+    ----------
+    rank
+        From 1.
+    docid, score, title, text
+        The passage and what it scored.
+    title_marks, text_marks
+        Where words of the question stand in title and text.
+    """
+
+    rank: int
+    docid: str
+    score: float
+    title: str
+    text: str
+    title_marks: list[Span]
+    text_marks: list[Span]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Answer:
+    """A question and what one system found.
+
+    Parameters
+    ----------
+    question
+        As it was asked.
+    language
+        Its language, ISO 639-1.
+    system
+        What searched: a mode, or a name.
+    hits
+        Best first.
+    """
+
+    question: str
+    language: str
+    system: str
+    hits: list[RankedPassage]
+
 
 _DOCIDS = "docid"
 

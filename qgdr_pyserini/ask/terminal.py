@@ -10,8 +10,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from qgdr_pyserini.ask.excerpts import excerpt, printable
-from qgdr_pyserini.ask.hits import Answer, RankedPassage, Span
+from qgdr_pyserini.ask.marking import excerpt, printable
+from qgdr_pyserini.ask.passages import Answer, RankedPassage, Span
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.prompt import language_name
 

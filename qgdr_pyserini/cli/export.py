@@ -9,7 +9,7 @@ import click
 from qgdr_pyserini.cli.options import Command, threads_option
 
 if TYPE_CHECKING:
-    from qgdr_pyserini.pyserini_plugin.lucene_export import Kind
+    from qgdr_pyserini.pyserini_plugin.lucene_vectors import Kind
 
 
 def _places(command: Command) -> Command:
@@ -53,7 +53,7 @@ def lucene(index: str, output: str, overwrite: bool, kind: str, threads: int | N
         --onnx-encoder qgdr --topics topics.de.tsv --output run.txt
     """
     from qgdr_pyserini.progress import progress
-    from qgdr_pyserini.pyserini_plugin.lucene_export import export_to_lucene
+    from qgdr_pyserini.pyserini_plugin.lucene_vectors import export_to_lucene
 
     with progress("passages") as advance:
         done = export_to_lucene(

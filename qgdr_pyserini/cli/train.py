@@ -59,7 +59,7 @@ def train(
         return
     if data is None or output is None:
         raise click.UsageError("--data and --output are needed (or --dry-run).")
-    from qgdr_pyserini.pyserini_plugin.for_training import bm25_scorer_for, rank_with_bm25
+    from qgdr_pyserini.pyserini_plugin.bm25_training import bm25_scorer_for, rank_with_bm25
     from qgdr_pyserini.train.pipeline import RunOptions, train_encoder, train_teacher
 
     scorer = bm25_scorer_for(data)

@@ -111,6 +111,6 @@ class ShimLoader:
 
     def run_main(self, namespace: "dict[str, Any]") -> None:
         """Run the module as a program, with its shims around all but its last block."""
-        from qgdr_pyserini.pyserini_plugin.main_module import run_main
+        from qgdr_pyserini.pyserini_plugin.running import run_main
 
         run_main(self.shims, self.loader, namespace)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from qgdr_pyserini.ask.engine import FUSED, Engine, fused
-from qgdr_pyserini.ask.hits import Answer, Mode
+from qgdr_pyserini.ask.passages import Answer, Mode
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.serve.batching import Batcher
 from qgdr_pyserini.serve.limits import Limits

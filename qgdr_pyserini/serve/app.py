@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse, Response
 
 from qgdr_pyserini import __version__
 from qgdr_pyserini.ask.engine import Engine
-from qgdr_pyserini.ask.hits import Mode
+from qgdr_pyserini.ask.passages import Mode
 from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.evaluate.per_query import Outcome, Outcomes

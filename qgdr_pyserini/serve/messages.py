@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from qgdr_pyserini.ask.hits import Mode, RankedPassage
+from qgdr_pyserini.ask.passages import Mode, RankedPassage
 
 
 class Found(BaseModel):

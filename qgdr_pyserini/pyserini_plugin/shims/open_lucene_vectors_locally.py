@@ -31,7 +31,7 @@ def open_lucene_vectors_locally(module: ModuleType) -> Shim:
 
 def _opening(stock: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def open_index(args: Any) -> Any:
-        from qgdr_pyserini.pyserini_plugin.lucene_dense import LocalDenseSearcher
+        from qgdr_pyserini.pyserini_plugin.lucene_vectors import LocalDenseSearcher
 
         if args.encoder or not Path(args.index).is_dir():
             return stock(args)
@@ -42,7 +42,7 @@ def _opening(stock: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 def _batching(stock: Callable[..., Any]) -> Callable[..., Any]:
     def batch_search(self: Any, queries: list[str], qids: list[str], k: int = 10, threads: int = 4) -> Any:
-        from qgdr_pyserini.pyserini_plugin.lucene_dense import LocalDenseSearcher
+        from qgdr_pyserini.pyserini_plugin.lucene_vectors import LocalDenseSearcher
 
         if isinstance(self.searcher, LocalDenseSearcher):
             return self.searcher.batch_search(queries, qids, k)

@@ -1,6 +1,6 @@
 """Cross-lingual dense retrieval inside Pyserini.
 
-The names below are loaded when they are first used; `docs/python.md` shows them at work.
+The names below are loaded when they are first used; `docs/how-to/python.md` shows them at work.
 """
 
 # Every interpreter start imports this package (see pyserini_plugin/hook.py), so it imports

@@ -1,6 +1,6 @@
 """Every place where Pyserini takes an encoder, by its real command, without network.
 
-The table in docs/pyserini.md is theirs. All of them search the same 185 passages with the same 30
+The table in docs/reference/pyserini.md is theirs. All of them search the same 185 passages with the same 30
 questions, so all rankings have to be the one that the encoder's vectors give by hand.
 """
 
@@ -25,7 +25,7 @@ from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.registry import find_encoder
 
 SAMPLE = HERE.parent / "qgdr_pyserini" / "collection" / "sample"
-DOCUMENT = HERE.parent / "docs" / "pyserini.md"
+DOCUMENT = HERE.parent / "docs" / "reference" / "pyserini.md"
 INSTALLED = version("pyserini")
 TOP = 10
 

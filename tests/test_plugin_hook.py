@@ -251,7 +251,7 @@ def test_a_user_error_in_another_thread_ends_no_command(monkeypatch: pytest.Monk
 
 
 def test_every_shim_is_in_the_table_of_the_documentation() -> None:
-    text = (REPOSITORY / "docs" / "pyserini.md").read_text()
+    text = (REPOSITORY / "docs" / "reference" / "pyserini.md").read_text()
     for name in {name for names in hook.SHIMS.values() for name in names}:
         module = importlib.import_module(f"qgdr_pyserini.pyserini_plugin.shims.{name}")
         versions = re.sub(r">=(.*)", r"\1 and newer", module.VERSIONS).replace("<", "below ")

@@ -1,1 +1,1 @@
-"""What a notebook or a script calls: the names at the top of the package, see `docs/python.md`."""
+"""What a notebook or a script calls: the names at the top of the package, see `docs/how-to/python.md`."""

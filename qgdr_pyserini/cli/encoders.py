@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def encoders() -> None:
-    """List the encoders at hand, show one's card, or prune one's vocabulary.
+    """List the encoders at hand, show or renew one's card, or prune one's vocabulary.
 
     \b
     Example:
@@ -83,6 +83,40 @@ def _show_settings(tower: Tower) -> None:
     for layer in found.layers:
         click.echo(f"layer: {layer.kind}")
     click.echo()
+
+
+@encoders.command()
+@click.argument("encoder")
+@click.option(
+    "--report",
+    "reports",
+    multiple=True,
+    metavar="SET=FILE",
+    help="Scores to put into the card: a report.json of 'qgdr compare', and what was searched; repeatable.",
+)
+def card(encoder: str, reports: tuple[str, ...]) -> None:
+    """Write the metadata of the model card of ENCODER anew, from its training.json and from reports.
+
+    The card's text stays as it is. The Hugging Face hub reads the metadata: languages, licence, base model, data
+    sets and results. A system in a report has the encoder's name.
+
+    \b
+    Example:
+      qgdr encoders card qgdr --report google/xquad=runs/xquad/report.json
+    """
+    from qgdr_pyserini.model.registry import find_encoder
+    from qgdr_pyserini.train.card_metadata import CARD, renew_metadata
+
+    folder = find_encoder(encoder)
+    results = renew_metadata(folder, [_named_report(report) for report in reports])
+    click.echo(f"{folder / CARD}: {len(results)} results")
+
+
+def _named_report(option: str) -> tuple[str, Path]:
+    name, equals, file = option.partition("=")
+    if not (name and equals and file):
+        raise click.BadParameter(f"{option!r} is not SET=FILE, such as google/xquad=report.json.")
+    return name, Path(file)
 
 
 @encoders.command()

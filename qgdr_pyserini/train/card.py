@@ -13,6 +13,7 @@ from qgdr_pyserini import __version__
 from qgdr_pyserini.collection.training_set import Source, find_source
 from qgdr_pyserini.files import atomic_text
 from qgdr_pyserini.model.dual_encoder import DualEncoder
+from qgdr_pyserini.train.card_metadata import CARD, FEWEST_QUERIES, RECORD, card_metadata, with_metadata
 from qgdr_pyserini.train.card_teacher import combination_table, known_as, teacher_points, teacher_table
 from qgdr_pyserini.train.combination import OWN
 from qgdr_pyserini.train.curves import draw_curves
@@ -21,9 +22,6 @@ from qgdr_pyserini.train.recipe import Recipe
 from qgdr_pyserini.train.stages import Done
 
 CURVES = "training.svg"
-
-# A recall over fewer queries says little.
-_FEWEST_QUERIES = 50
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -57,10 +55,11 @@ class Training:
 def write_card(folder: Path, training: Training) -> None:
     """Write ``README.md``, every setting and figure as ``training.json``, and the loss curves."""
     curves = draw_curves(training.stages, folder / CURVES)
-    with atomic_text(folder / "README.md") as file:
-        file.write(_card(training, curves))
-    with atomic_text(folder / "training.json") as file:
-        json.dump(_record(training), file, indent=1, ensure_ascii=False)
+    record = _record(training)
+    with atomic_text(folder / CARD) as file:
+        file.write(with_metadata(card_metadata(record), _text(training, curves)))
+    with atomic_text(folder / RECORD) as file:
+        json.dump(record, file, indent=1, ensure_ascii=False)
         file.write("\n")
 
 
@@ -80,17 +79,10 @@ def _record(training: Training) -> dict[str, Any]:
     }
 
 
-def _card(training: Training, curves: bool) -> str:
+def _text(training: Training, curves: bool) -> str:
     recipe, encoder = training.recipe, training.encoder
     picture = f"\n![Loss over steps, by stage]({CURVES})\n" if curves else ""
-    return f"""---
-license: {recipe.licence}
-pipeline_tag: sentence-similarity
-library_name: sentence-transformers
-tags: [cross-lingual-retrieval, pyserini, qgdr]
----
-
-# {recipe.name}
+    return f"""# {recipe.name}
 
 {recipe.description}: a question in another language finds English passages.
 
@@ -207,7 +199,7 @@ def _held_out_section(training: Training) -> str:
     rows = "\n".join(
         f"| {lang} | {counts[lang]:,} | {recall:.3f} |"
         for lang, recall in training.recall.items()
-        if counts[lang] >= _FEWEST_QUERIES
+        if counts[lang] >= FEWEST_QUERIES
     )
     if not rows:
         return ""
@@ -215,7 +207,7 @@ def _held_out_section(training: Training) -> str:
 ## Measured on held-out articles
 
 Recall@{training.cutoff} over {_pool(training)}, for queries about articles that were kept from training
-({training.recipe.holdout:.0%} of the titles); languages with at least {_FEWEST_QUERIES} such queries.
+({training.recipe.holdout:.0%} of the titles); languages with at least {FEWEST_QUERIES} such queries.
 
 | language | queries | recall@{training.cutoff} |
 |---|---|---|

@@ -9,9 +9,8 @@ from typing import Any
 from qgdr_pyserini.train.combination import CombinationSettings
 from qgdr_pyserini.train.recipe import Recipe
 from qgdr_pyserini.train.stages import Done
-from qgdr_pyserini.train.teacher import TeacherRecipe
+from qgdr_pyserini.train.teacher import KINDS, TeacherRecipe
 
-_KINDS = {"query-generator": "query generator", "cross-encoder": "cross-encoder"}
 _LESSONS = {"generation": "queries to write", "ranking": "hard negatives"}
 _PARTNERS = {"twins": "twins", "generated": "generated queries", "both": "twins and generated queries"}
 
@@ -44,7 +43,7 @@ def known_as(checkpoint: str) -> str:
 
 
 def _teacher(teacher: TeacherRecipe) -> str:
-    kind, source = _KINDS[teacher.kind], teacher.source
+    kind, source = KINDS[teacher.kind].title, teacher.source
     start = f"`{known_as(source.checkpoint)}`" if source else "from the student"
     lessons = [what for stage, what in _LESSONS.items() if getattr(teacher, stage)]
     added = " by low-rank additions" if teacher.lora else ""

@@ -197,7 +197,7 @@ def begin(
 
 def _check_languages(recipe: Recipe, data: TrainingData) -> None:
     """Refuse languages that a generator's prompt has no name for, before hours of work."""
-    if recipe.teacher is None or recipe.teacher.kind != "query-generator":
+    if recipe.teacher is None or not recipe.teacher.writes:
         return
     for row in data.rows:
         if not row.lang:

@@ -275,7 +275,7 @@ class _Plan:
             yield _training("teacher-generation", what, self._teacher, group, tokens, targets, states)
         if ranking := teacher.ranking:
             pairs = ranking.batch_size * ranking.candidates
-            heads = pairs * query if teacher.kind == "query-generator" else 0
+            heads = pairs * query if teacher.writes else 0
             what = f"{_steps(ranking)} of {ranking.candidates} candidates{_share(ranking)}"
             tokens = pairs * (query + passage)
             yield _training("teacher-ranking", what, self._teacher, ranking, tokens, heads, states)
@@ -303,7 +303,7 @@ class _Plan:
         if size is None or teacher is None:
             return None
         query, passage = self._query, self._passage
-        if teacher.kind == "cross-encoder":
+        if not teacher.writes:
             return 2.0 * size.body * passages * (query + passage)
         head = size.dimension * size.vocabulary
         # About half of an encoder-decoder's body is its encoder; a decoder reads the passage with all of it.

@@ -221,7 +221,7 @@ def _contradictions(recipe: Recipe) -> list[tuple[bool, str]]:
             "warmup has no teacher yet; set its 'kd' and 'alpha' to 0",
         ),
         (
-            writes and (teacher is None or teacher.kind != "query-generator"),
+            writes and (teacher is None or not teacher.writes),
             "'alpha' above 0 needs a teacher of kind 'query-generator', which writes the aligned queries, or "
             "generation.source 'twins'",
         ),

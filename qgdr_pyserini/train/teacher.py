@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -100,13 +101,44 @@ def add_low_rank(model: PreTrainedModel, settings: LoraSettings, seed: int) -> C
     return merge
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class TeacherKind:
+    """A kind of teacher that a recipe may name.
+
+    Parameters
+    ----------
+    title
+        What a model card calls it.
+    model
+        Its class.
+    group
+        The recipe's group of settings that say what goes into it.
+    writes
+        Whether it writes queries, and can be trained to.
+    encodes
+        Whether it is built of an encoder's layers and so may start from the student; its head is new then.
+    """
+
+    title: str
+    model: type[TrainableTeacher]
+    group: str
+    writes: bool = False
+    encodes: bool = False
+
+
+KINDS = {
+    "query-generator": TeacherKind("query generator", QueryGenerator, "generator", writes=True),
+    "cross-encoder": TeacherKind("cross-encoder", CrossEncoder, "cross_encoder", encodes=True),
+}
+
+
 class TeacherRecipe(Settings):
     """The teacher, and how it is trained.
 
     Parameters
     ----------
     kind
-        ``query-generator`` or ``cross-encoder``.
+        One of `KINDS`: ``query-generator`` or ``cross-encoder``.
     source
         A checkpoint; None where it starts from the student.
     from_student
@@ -138,7 +170,7 @@ class TeacherRecipe(Settings):
         one teacher.
     """
 
-    kind: Literal["query-generator", "cross-encoder"]
+    kind: str
     source: ModelSource | None = None
     from_student: bool = False
     freeze_vectors: bool = False
@@ -156,23 +188,26 @@ class TeacherRecipe(Settings):
 
     @model_validator(mode="after")
     def _stages_fit(self) -> Self:
-        if self.kind == "cross-encoder" and self.generation:
-            raise ValueError("a cross-encoder writes no text; take 'generation' out")
-        if self.kind == "query-generator" and self.from_student:
-            raise ValueError("a query generator is no encoder; name its 'source', take 'from_student' out")
+        if self.kind not in KINDS:
+            raise ValueError(f"no kind of teacher {self.kind!r}; known: {', '.join(KINDS)}")
+        name = f"a {KINDS[self.kind].title}"
+        if self.generation and not self.writes:
+            raise ValueError(f"{name} writes no text; take 'generation' out")
+        if self.from_student and not KINDS[self.kind].encodes:
+            raise ValueError(f"{name} is no encoder; name its 'source', take 'from_student' out")
         if self.from_student == (self.source is not None):
             raise ValueError("a teacher starts from its 'source', or from the student; give one of the two")
-        if self.kind == "cross-encoder" and self.lora:
-            raise ValueError("'lora' is for query generators: a cross-encoder's head is new; take it out")
+        if self.lora and not self.writes:
+            raise ValueError(f"'lora' is for query generators: the head of {name} is new; take it out")
         if self.translations and self.reads != "english":
             raise ValueError("'translations' is for a teacher that reads English; set reads = 'english'")
         return self
 
+    @property
+    def writes(self) -> bool:
+        """Whether it writes queries."""
+        return KINDS[self.kind].writes
 
-_KINDS: dict[str, type[TrainableTeacher]] = {
-    "cross-encoder": CrossEncoder,
-    "query-generator": QueryGenerator,
-}
 
 # What decides a teacher's scores before it is trained.
 _START = {"kind", "source", "generator", "cross_encoder"}
@@ -214,7 +249,9 @@ def make_teacher(
     teacher = TeacherAt(settings.source or ModelSource(checkpoint=str(student.model)), student)
     start = settings.model_dump(include=_START | {"from_student", "freeze_vectors", "lora"})
 
-    def stage(name: str, group: Any, rows: Any, builds_on: Sequence[Done | str]) -> TeacherAt:
+    def stage(
+        name: str, group: Any, train: Callable[[Any, Path], Log], builds_on: Sequence[Done | str]
+    ) -> TeacherAt:
         before = teacher.source
 
         def work(folder: Path) -> dict[str, Any]:
@@ -223,7 +260,7 @@ def make_teacher(
                 # A head that is tied to them stays as it is, too.
                 model.model.get_input_embeddings().weight.requires_grad_(False)
             merge = add_low_rank(model.model, settings.lora, seed) if settings.lora else None
-            log = _train(name, model, rows(model), group, seed, folder)
+            log = train(model, folder)
             if merge is not None:
                 merge()
             save_model(model, folder)
@@ -234,16 +271,19 @@ def make_teacher(
         )
         return TeacherAt(ModelSource(checkpoint=str(done.model)), done, trained=True)
 
-    if settings.generation is not None:
-        share = settings.generation.share
-        teacher = stage(
-            "teacher-generation",
-            settings.generation,
-            lambda model: query_writings(take_share(data.rows, share), model),
-            [data.digest],
-        )
-    if settings.ranking is not None and mined is not None:
-        teacher = stage("teacher-ranking", settings.ranking, lambda model: read_rows(mined), [mined])
+    if (writing := settings.generation) is not None:
+
+        def write(model: QueryGenerator, folder: Path) -> Log:
+            rows = query_writings(take_share(data.rows, writing.share), model)
+            return train_writer(model, rows, writing, seed, folder)
+
+        teacher = stage("teacher-generation", writing, write, [data.digest])
+    if (ranking := settings.ranking) is not None and mined is not None:
+
+        def rank(model: TrainableTeacher, folder: Path) -> Log:
+            return train_ranker(model, read_rows(mined), ranking, seed, folder)
+
+        teacher = stage("teacher-ranking", ranking, rank, [mined])
     return teacher
 
 
@@ -251,7 +291,7 @@ def load_for_scoring(teacher: TeacherAt, settings: TeacherRecipe) -> TrainableTe
     """Load a trained teacher onto this process's device, in the precision that it scores in."""
     return load_teacher(
         teacher.source.checkpoint,
-        kind=_KINDS[settings.kind],
+        kind=KINDS[settings.kind].model,
         settings=_given(settings),
         device=str(processes().device),
         precision=settings.precision,
@@ -268,17 +308,10 @@ def scoring_values(teacher: TeacherAt | None, settings: TeacherRecipe | None) ->
 
 
 def _load(settings: TeacherRecipe, source: ModelSource, seed: int) -> TrainableTeacher:
-    return _KINDS[settings.kind].load(source, _given(settings), seed=seed)
+    return KINDS[settings.kind].model.load(source, _given(settings), seed=seed)
 
 
 def _given(settings: TeacherRecipe) -> Any:
     """Return what a recipe says of prompts and lengths; None where it leaves them to the checkpoint."""
-    name = "cross_encoder" if settings.kind == "cross-encoder" else "generator"
+    name = KINDS[settings.kind].group
     return getattr(settings, name) if name in settings.model_fields_set else None
-
-
-def _train(name: str, model: TrainableTeacher, rows: Any, settings: Any, seed: int, folder: Path) -> Log:
-    if name == "teacher-ranking":
-        return train_ranker(model, rows, settings, seed, folder)
-    assert isinstance(model, QueryGenerator)
-    return train_writer(model, rows, settings, seed, folder)

@@ -37,6 +37,7 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 # torch goes first: the pinned version is taken wherever pip finds it, before any range can pull another.
 $(READY): pyproject.toml constraints.txt

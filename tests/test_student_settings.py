@@ -9,7 +9,7 @@ from transformers import AutoConfig
 from qgdr_pyserini.cli import main
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.dual_encoder import DualEncoder
-from qgdr_pyserini.train.chunks import encode_chunks, in_chunks
+from qgdr_pyserini.model.padding import encode_chunks, in_chunks
 from qgdr_pyserini.train.distillation import freeze
 
 RECIPE = """

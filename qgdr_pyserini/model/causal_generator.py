@@ -18,7 +18,7 @@ from transformers import (
 
 from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.errors import QgdrError
-from qgdr_pyserini.model.inference.padding import pad
+from qgdr_pyserini.model.padding import pad
 from qgdr_pyserini.model.prefix_cache import (
     Continuation,
     PrefixCache,

@@ -23,8 +23,8 @@ from qgdr_pyserini.model.encoder_files import make_compact, rounded, save_senten
 from qgdr_pyserini.model.foreign import load_foreign, refuse_contradiction
 from qgdr_pyserini.model.head import Head
 from qgdr_pyserini.model.hub import Pushable
-from qgdr_pyserini.model.inference.padding import pad
 from qgdr_pyserini.model.loading import ModelSource, load_model, place
+from qgdr_pyserini.model.padding import pad
 from qgdr_pyserini.model.pooling import pool
 from qgdr_pyserini.model.registry import is_encoder
 from qgdr_pyserini.model.towers import Role, Tower, find_towers

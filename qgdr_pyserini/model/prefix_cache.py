@@ -13,7 +13,7 @@ from transformers import DynamicCache, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutputWithPast
 
 from qgdr_pyserini.errors import QgdrError
-from qgdr_pyserini.model.inference.padding import pad
+from qgdr_pyserini.model.padding import pad
 
 
 def hidden_states(

@@ -16,7 +16,7 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.errors import QgdrError
-from qgdr_pyserini.model.inference.padding import pad
+from qgdr_pyserini.model.padding import pad
 from qgdr_pyserini.model.prompt import Prompt
 from qgdr_pyserini.model.query_generator import IGNORED, GeneratedQuery, GeneratorSettings, QueryGenerator
 from qgdr_pyserini.model.teacher import Pair, Query, Scores

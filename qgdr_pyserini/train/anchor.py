@@ -11,8 +11,8 @@ from pydantic import Field
 
 from qgdr_pyserini.losses.distillation import distillation_loss
 from qgdr_pyserini.model.dual_encoder import DualEncoder, Vectors
+from qgdr_pyserini.model.padding import Chunks, encode_chunks
 from qgdr_pyserini.settings import Settings
-from qgdr_pyserini.train.chunks import Chunks, encode_chunks
 
 
 class AnchorSettings(Settings):

@@ -16,10 +16,10 @@ from qgdr_pyserini.losses.alignment import AgreementSettings, AlignmentSettings,
 from qgdr_pyserini.losses.contrastive import HardNegatives, contrastive_loss
 from qgdr_pyserini.losses.distillation import distillation_loss, extend_by_batch
 from qgdr_pyserini.model.dual_encoder import DualEncoder
+from qgdr_pyserini.model.padding import Chunks, encode_chunks
 from qgdr_pyserini.model.precision import in_full
 from qgdr_pyserini.settings import Settings
 from qgdr_pyserini.train.anchor import Anchor, AnchorSettings, Held
-from qgdr_pyserini.train.chunks import Chunks, encode_chunks
 from qgdr_pyserini.train.distillation_batches import Collator, Draw, Examples, Hold, Replay, Switch, align
 from qgdr_pyserini.train.pairs import SourcesSettings
 from qgdr_pyserini.train.sampling import SamplerSettings

@@ -15,8 +15,8 @@ from qgdr_pyserini.collection.tevatron import Candidate, CandidateList
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.losses.alignment import AgreementSettings, agreement
 from qgdr_pyserini.model.dual_encoder import DualEncoder
+from qgdr_pyserini.model.padding import Chunks, in_chunks
 from qgdr_pyserini.train.anchor import Anchor, draw_places
-from qgdr_pyserini.train.chunks import Chunks, in_chunks
 from qgdr_pyserini.train.pairs import Pair, PairSource, SourceSettings, draw_batch
 from qgdr_pyserini.train.sampling import BlockedOrder, LanguageSampler, SamplerSettings, ShuffledOrder
 

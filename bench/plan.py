@@ -21,8 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
+from qgdr_pyserini.encode.faiss_types import BLOCK
 from qgdr_pyserini.encode.plan import PlannedIndex, plan_indexes
-from qgdr_pyserini.encode.samples import BLOCK
 
 
 def main() -> None:
@@ -65,7 +65,7 @@ def row(planned: PlannedIndex, folder: Path, arguments: argparse.Namespace) -> s
 
 def make(kind: str, folder: Path, passages: int, dimension: int) -> tuple[int, int]:
     """Make one index; give its size and the memory it took, in bytes."""
-    from qgdr_pyserini.encode.faiss_types import write_index
+    from qgdr_pyserini.encode.faiss_types import IndexType
 
     vectors = np.memmap(folder / "vectors", np.float32, "r", shape=(passages, dimension))
     before, peak, done = anonymous(), 0, threading.Event()
@@ -78,7 +78,7 @@ def make(kind: str, folder: Path, passages: int, dimension: int) -> tuple[int, i
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    write_index(kind, vectors, folder / "index")
+    IndexType(kind).write(vectors, folder / "index")
     done.set()
     watcher.join()
     return (folder / "index").stat().st_size, peak - before

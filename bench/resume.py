@@ -56,7 +56,7 @@ def encode(corpus: Path, index: Path, encoder: str, answer: Any = None, assemble
     from qgdr_pyserini.encode.options import EncodingOptions
 
     options = EncodingOptions(device="cpu", precision="fp32", window=WINDOW if assemble else 1024)
-    checked = journal.Unfinished.resume
+    checked = journal.Journal.resume
     spent = []
 
     def timed(folder: Path) -> Any:
@@ -66,9 +66,9 @@ def encode(corpus: Path, index: Path, encoder: str, answer: Any = None, assemble
         finally:
             spent.append(time.perf_counter() - started)
 
-    journal.Unfinished.resume = timed  # type: ignore[method-assign,assignment]
+    journal.Journal.resume = timed  # type: ignore[method-assign,assignment]
     if not assemble:
-        encode_corpus.write_index = lambda kind, vectors, path: path.touch()  # type: ignore[attr-defined]
+        encode_corpus.IndexType.write = lambda self, vectors, path: path.touch()  # type: ignore[attr-defined]
     done = encode_corpus.encode_corpus(corpus, index, encoder, resume=True, options=options)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     if answer is not None:

@@ -11,10 +11,9 @@ import pytest
 
 from qgdr_pyserini.collection.corpus import write_corpus
 from qgdr_pyserini.collection.topics import write_topics
-from qgdr_pyserini.encode.compatibility import refuse_other_encoder
 from qgdr_pyserini.encode.encode_corpus import encode_corpus
-from qgdr_pyserini.encode.options import INDEX_TYPES
-from qgdr_pyserini.encode.queries import encode_queries
+from qgdr_pyserini.encode.faiss_types import INDEX_TYPES
+from qgdr_pyserini.encode.queries import encode_queries, refuse_other_encoder
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from tests.test_index_types import options, passage

@@ -15,7 +15,7 @@ import torch
 
 from qgdr_pyserini.collection.corpus import Passage, write_corpus
 from qgdr_pyserini.encode.encode_corpus import encode_corpus
-from qgdr_pyserini.encode.journal import Unfinished
+from qgdr_pyserini.encode.journal import Journal
 from qgdr_pyserini.encode.options import EncodingOptions
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.lock import only_writer
@@ -119,7 +119,7 @@ def test_a_damaged_segment_is_named_and_nothing_is_lost(name, tiny_encoder, corp
     with pytest.raises(InputError, match="damaged in passages 49 to 64"):
         encode(corpus, tmp_path / "index", tiny_encoder)
     (partial / name).write_bytes(good[name])
-    assert Unfinished.resume(partial).count == 64
+    assert Journal.resume(partial).count == 64
 
 
 def test_a_journal_damaged_in_its_middle_is_refused(tiny_encoder, corpus, tmp_path, monkeypatch):
@@ -205,7 +205,7 @@ def test_killed_between_the_last_rename_and_the_clearing_up(
 ):
     index = tmp_path / "index"
     with monkeypatch.context() as patch:
-        patch.setattr(Unfinished, "remove", lambda self: None)
+        patch.setattr(Journal, "remove", lambda self: None)
         encode_corpus(corpus, index, str(tiny_encoder), options=OPTIONS)
     assert (tmp_path / "index.partial").exists()
     encode(corpus, index, tiny_encoder)

@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from qgdr_pyserini.cli import main
-from qgdr_pyserini.encode.compatibility import refuse_other_encoder
 from qgdr_pyserini.encode.importing import import_embeddings
+from qgdr_pyserini.encode.queries import refuse_other_encoder
 from qgdr_pyserini.errors import QgdrError
 from tests.test_index_types import vectors
 

@@ -9,8 +9,8 @@ from qgdr_pyserini.cli import main
 from qgdr_pyserini.collection.corpus import write_corpus
 from qgdr_pyserini.collection.topics import write_topics
 from qgdr_pyserini.encode.encode_corpus import encode_corpus
+from qgdr_pyserini.encode.faiss_types import INDEX_TYPES
 from qgdr_pyserini.encode.importing import import_embeddings
-from qgdr_pyserini.encode.options import INDEX_TYPES
 from qgdr_pyserini.encode.report import report_index
 from qgdr_pyserini.errors import QgdrError
 from tests.test_index_types import options, passage

@@ -13,10 +13,9 @@ import faiss
 
 from qgdr_pyserini.collection.corpus import Passage, write_corpus
 from qgdr_pyserini.encode.encode_corpus import encode_corpus
-from qgdr_pyserini.encode.faiss_types import INDEX_TYPES, write_index
+from qgdr_pyserini.encode.faiss_types import INDEX_TYPES, IndexType
 from qgdr_pyserini.encode.merge import merge_shards
-from qgdr_pyserini.encode.options import EncodingOptions
-from qgdr_pyserini.encode.shards import Shard
+from qgdr_pyserini.encode.options import EncodingOptions, Shard
 from qgdr_pyserini.errors import InputError, QgdrError
 from tests.test_encode_corpus import WORDS, files
 
@@ -55,7 +54,7 @@ def shards(tiny_encoder, corpus, tmp_path_factory):
 @pytest.mark.parametrize("kind", INDEX_TYPES)
 def test_recall_and_reconstruction(kind, tmp_path):
     found = vectors(2000)
-    write_index(kind, found, tmp_path / "index")
+    IndexType(kind).write(found, tmp_path / "index")
     index = faiss.read_index(str(tmp_path / "index"))
     assert (index.ntotal, index.d, index.metric_type) == (2000, 32, faiss.METRIC_INNER_PRODUCT)
     queries = found[:50] + 0.05 * vectors(50)
@@ -70,14 +69,14 @@ def test_recall_and_reconstruction(kind, tmp_path):
 @pytest.mark.parametrize("kind", INDEX_TYPES)
 @pytest.mark.parametrize("count", [2, 40])
 def test_small_corpora_fit_every_kind(kind, count, tmp_path):
-    write_index(kind, vectors(count), tmp_path / "index")
+    IndexType(kind).write(vectors(count), tmp_path / "index")
     index = faiss.read_index(str(tmp_path / "index"))
     assert index.search(vectors(count), 1)[1].shape == (count, 1)
 
 
 def test_search_parameters_are_in_the_file(tmp_path):
-    write_index("hnsw", vectors(500), tmp_path / "hnsw")
-    write_index("ivf", vectors(2000), tmp_path / "ivf")
+    IndexType("hnsw").write(vectors(500), tmp_path / "hnsw")
+    IndexType("ivf").write(vectors(2000), tmp_path / "ivf")
     assert faiss.read_index(str(tmp_path / "hnsw")).hnsw.efSearch == 128
     ivf = faiss.read_index(str(tmp_path / "ivf"))
     assert (ivf.nlist, ivf.nprobe) == (51, 13)
@@ -86,7 +85,7 @@ def test_search_parameters_are_in_the_file(tmp_path):
 @pytest.mark.parametrize("kind", ["pq", "ivfpq"])
 def test_a_code_of_one_passage_is_refused(kind, tmp_path):
     with pytest.raises(QgdrError, match=f"{kind} needs two passages"):
-        write_index(kind, vectors(1), tmp_path / "index")
+        IndexType(kind).write(vectors(1), tmp_path / "index")
 
 
 @pytest.mark.parametrize("kind", ["flat", "fp16", "sq8", "pq", "ivf", "ivfpq"])

@@ -4,7 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from qgdr_pyserini.cli.main import main
-from qgdr_pyserini.encode.faiss_types import INDEX_TYPES, write_index
+from qgdr_pyserini.encode.faiss_types import INDEX_TYPES, IndexType
 from qgdr_pyserini.encode.plan import plan_indexes
 from tests.test_index_types import vectors
 
@@ -12,7 +12,7 @@ from tests.test_index_types import vectors
 @pytest.mark.parametrize("kind", INDEX_TYPES)
 @pytest.mark.parametrize(("passages", "dimension"), [(40, 8), (3000, 32), (1200, 50)])
 def test_the_size_of_an_index_is_foreseen(kind, passages, dimension, tmp_path):
-    write_index(kind, vectors(passages, dimension), tmp_path / "index")
+    IndexType(kind).write(vectors(passages, dimension), tmp_path / "index")
     (planned,) = (one for one in plan_indexes(passages, dimension, 8) if one.index_type == kind)
     # A header of a few hundred bytes is left out, and layers of a graph are drawn by lot.
     assert planned.index == pytest.approx((tmp_path / "index").stat().st_size, rel=0.02, abs=400)

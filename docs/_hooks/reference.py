@@ -13,7 +13,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
-from qgdr_pyserini.train.recipe_settings import Recipe
+from qgdr_pyserini.train.recipe import Recipe
 
 from qgdr_pyserini.cli import main
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from qgdr_pyserini.api.frames import AnyCorpus, AnyPath, AnyTopics, corpus_on_disk, to_topics, topics_frame
 from qgdr_pyserini.api.telling import bar, tell
-from qgdr_pyserini.encode.compatibility import agree_with_index
 from qgdr_pyserini.encode.encode_corpus import EncodedCorpus
 from qgdr_pyserini.encode.encode_corpus import encode_corpus as write_index_of
+from qgdr_pyserini.encode.faiss_types import IndexParameters
 from qgdr_pyserini.encode.options import EncodingOptions
-from qgdr_pyserini.encode.queries import load_query_encoder, write_queries
+from qgdr_pyserini.encode.queries import agree_with_index, load_query_encoder, write_queries
 from qgdr_pyserini.model.config import EncoderOptions, Pooling
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.inference.devices import device_names
@@ -81,7 +82,8 @@ def encode_corpus(
     index: AnyPath,
     encoder: AnyPath = DEFAULT_ENCODER,
     *,
-    index_type: str = "flat",
+    index_type: str | None = None,
+    index_parameters: Mapping[str, int] | None = None,
     precision: str = "auto",
     device: str | None = None,
     max_length: int | None = None,
@@ -104,7 +106,11 @@ def encode_corpus(
     encoder
         Name, folder or name on the hub, as for `load_encoder`.
     index_type
-        ``flat``, ``fp16``, ``sq8``, ``pq``, ``hnsw``, ``ivf`` or ``ivfpq``.
+        ``flat``, ``fp16``, ``sq8``, ``pq``, ``hnsw``, ``ivf`` or ``ivfpq``, or a FAISS factory string such as
+        ``OPQ16,IVF256,PQ16``; ``flat`` when None.
+    index_parameters
+        Of the index type, by their names in `qgdr_pyserini.encode.faiss_types.IndexParameters`, such as
+        ``{"nprobe": 16}``.
     precision
         ``auto``, ``fp32``, ``bf16``, ``fp16`` or ``int8``.
     device
@@ -145,6 +151,7 @@ def encode_corpus(
         max_length,
         batch_tokens,
         index_type=index_type,
+        index_parameters=IndexParameters(**index_parameters or {}),
         precision=precision,
         settings=EncoderOptions(**settings),
         store=store,

@@ -318,8 +318,8 @@ def _query_encoder(index: str, encoder: Any, device: str) -> Any:
     from qgdr_pyserini.pyserini_plugin.encoders import QgdrQueryEncoder
 
     if encoder is None:
-        from qgdr_pyserini.encode.compatibility import maker
         from qgdr_pyserini.encode.manifest import IndexManifest
+        from qgdr_pyserini.encode.queries import maker
 
         encoder = maker(Path(index), IndexManifest.read(Path(index)))
     if isinstance(encoder, DualEncoder):

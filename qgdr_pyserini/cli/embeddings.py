@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from qgdr_pyserini.encode.options import INDEX_TYPES
+from qgdr_pyserini.cli.options import index_parameters, index_type_options
 
 
 @click.command("import-embeddings")
@@ -18,9 +20,7 @@ from qgdr_pyserini.encode.options import INDEX_TYPES
 @click.option("--ids", multiple=True, metavar="FILE", help="For each .npy: its ids, one a line.")
 @click.option("--index", required=True, metavar="DIR", help="The index's directory.")
 @click.option("--encoder", metavar="NAME|PATH", help="The encoder of ours that computed them, if one did.")
-@click.option(
-    "--index-type", type=click.Choice(INDEX_TYPES), default="flat", show_default=True, help="Kind of index."
-)
+@index_type_options(default="flat")
 @click.option("--allow-pickle", is_flag=True, help="Open pickles, which can run any program.")
 @click.option("--overwrite", is_flag=True, help="Replace an index that stands there.")
 def import_embeddings(
@@ -28,9 +28,10 @@ def import_embeddings(
     ids: tuple[str, ...],
     index: str,
     encoder: str | None,
-    index_type: str,
+    index_type: str | None,
     allow_pickle: bool,
     overwrite: bool,
+    **parameters: Any,
 ) -> None:
     """Make an index that Pyserini searches from vectors that another tool computed.
 
@@ -47,7 +48,8 @@ def import_embeddings(
         index,
         ids=ids,
         encoder=encoder,
-        index_type=index_type,
+        index_type=index_type or "flat",
+        index_parameters=index_parameters(parameters),
         allow_pickle=allow_pickle,
         overwrite=overwrite,
     )

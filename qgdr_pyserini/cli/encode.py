@@ -10,10 +10,11 @@ from qgdr_pyserini.cli.options import (
     device_option,
     encoder_option,
     encoder_settings,
+    index_parameters,
+    index_type_options,
     store_option,
     threads_option,
 )
-from qgdr_pyserini.encode.options import INDEX_TYPES
 
 if TYPE_CHECKING:
     from qgdr_pyserini.encode.encode_corpus import EncodedCorpus
@@ -29,13 +30,7 @@ if TYPE_CHECKING:
 @click.option("--index", required=True, metavar="DIR", help="The index's directory.")
 @encoder_option
 @encoder_settings
-@click.option(
-    "--index-type",
-    type=click.Choice(INDEX_TYPES),
-    default="flat",
-    show_default=True,
-    help="Kind of index.",
-)
+@index_type_options(default="flat; when resuming, what it was begun with")
 @click.option(
     "--device", metavar="D", help="cpu, cuda, or several: cuda:0,cuda:1.  [default: a GPU where there is one]"
 )
@@ -67,7 +62,7 @@ def encode_corpus(
     corpus: str,
     index: str,
     encoder: str,
-    index_type: str,
+    index_type: str | None,
     device: str | None,
     threads: int | None,
     max_length: int | None,
@@ -92,14 +87,14 @@ def encode_corpus(
     Example:
       qgdr encode-corpus --corpus collections/xquad/corpus.jsonl --index indexes/xquad.qgdr
       qgdr encode-corpus --corpus wiki/ --index indexes/wiki --encoder qgdr --resume
+      qgdr encode-corpus --corpus wiki/ --index indexes/wiki.ivf --index-type IVF4096,PQ48 --nprobe 32
       qgdr encode-corpus --corpus hub:Tevatron/xor-tydi-corpus --index indexes/xor-tydi
       qgdr encode-corpus --corpus wiki/ --index indexes/wiki.e5 --encoder intfloat/multilingual-e5-small \
         --query-prefix "query: " --passage-prefix "passage: "
     """
     from qgdr_pyserini.encode import encode_corpus as engine
-    from qgdr_pyserini.encode.options import EncodingOptions
-    from qgdr_pyserini.encode.shards import Shard
-    from qgdr_pyserini.encode.threads import limit_threads
+    from qgdr_pyserini.encode.faiss_types import limit_threads
+    from qgdr_pyserini.encode.options import EncodingOptions, Shard
     from qgdr_pyserini.model.config import EncoderOptions
     from qgdr_pyserini.progress import progress
 
@@ -109,6 +104,7 @@ def encode_corpus(
         max_length,
         batch_tokens,
         index_type=index_type,
+        index_parameters=index_parameters(settings),
         precision=precision,
         shard=Shard.parse(shard or "1/1"),
         settings=EncoderOptions(**settings),

@@ -71,7 +71,7 @@ def milvus(index: str, output: str, overwrite: bool) -> None:
     Example:
       qgdr export milvus --index indexes/wiki --output wiki.milvus
     """
-    from qgdr_pyserini.encode.milvus import export_to_milvus
+    from qgdr_pyserini.encode.export import export_to_milvus
 
     done = export_to_milvus(index, output, overwrite=overwrite)
     click.echo(f"{done.passages:,} passages, Parquet and schema.json: {output}")

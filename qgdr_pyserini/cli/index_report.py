@@ -26,9 +26,9 @@ def index_report(
 ) -> None:
     """Show an index's size, its recall against exact search, and its speed, by setting.
 
-    nprobe (ivf, ivfpq) and efSearch (hnsw) are tried around what is saved in the file, marked *, which is
-    what Pyserini searches with. Recall of types that keep no exact vectors (fp16, sq8, pq, ivfpq) needs
-    --exact.
+    nprobe (of an inverted file) and efSearch (of an HNSW graph) are tried around what is saved in the file,
+    marked *, which is what Pyserini searches with. Recall of types that keep no exact vectors (fp16, sq8, pq,
+    ivfpq, …) needs --exact.
 
     \b
     Example:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from qgdr_pyserini.encode.faiss_types import INDEX_TYPES, IndexParameters
 from qgdr_pyserini.model.config import POOLINGS
 
 Command = Callable[..., Any]
@@ -95,6 +97,41 @@ def encoder_settings(command: Command) -> Command:
     ):
         command = option(command)
     return command
+
+
+def index_type_options(default: str) -> Callable[[Command], Command]:
+    """Add --index-type and its parameters, which `IndexType` takes.
+
+    Parameters
+    ----------
+    default
+        What happens without --index-type, for the help.
+    """
+    numbers = {
+        "--hnsw-m": (2, "M of hnsw: links of a vector.  [default: 32]"),
+        "--ef-construction": (1, "efConstruction of HNSW graphs.  [default: 200]"),
+        "--ef-search": (1, "efSearch of HNSW graphs, saved in the file.  [default: 128]"),
+        "--nlist": (1, "Cells of ivf and ivfpq.  [default: four times the passages' square root]"),
+        "--nprobe": (1, "Cells that a search visits, saved in the file.  [default: a quarter, 64 at most]"),
+        "--pq-m": (1, "m of pq and ivfpq: parts of a code.  [default: a quarter of the dimension]"),
+        "--pq-nbits": (1, "nbits of pq and ivfpq: bits of a part.  [default: 8]"),
+    }
+
+    def add(command: Command) -> Command:
+        for name, (least, text) in reversed(numbers.items()):
+            command = click.option(name, type=click.IntRange(min=least), metavar="N", help=text)(command)
+        help_text = (
+            f"{', '.join(INDEX_TYPES)}, or a FAISS factory string as OPQ16,IVF256,PQ16.  [default: {default}]"
+        )
+        return click.option("--index-type", metavar="TYPE", help=help_text)(command)
+
+    return add
+
+
+def index_parameters(options: dict[str, Any]) -> IndexParameters:
+    """Take the parameters of `index_type_options` out of a command's options."""
+    names = [field.name for field in dataclasses.fields(IndexParameters)]
+    return IndexParameters(**{name: options.pop(name) for name in names})
 
 
 def computing(command: Command) -> Command:

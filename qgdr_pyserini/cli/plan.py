@@ -26,12 +26,21 @@ if TYPE_CHECKING:
     "--id-length", type=click.IntRange(min=1), default=12, show_default=True, help="Bytes of a passage's id."
 )
 @click.option(
+    "--index-type",
+    "index_types",
+    multiple=True,
+    metavar="TYPE",
+    help="Plan this one: a name, or a FAISS factory string; once for each.  [default: all names]",
+)
+@click.option(
     "--rate",
     type=click.FloatRange(min=0, min_open=True),
     metavar="P",
     help="Passages a second, as encode-corpus prints at its end; tells how long it will take.",
 )
-def plan(passages: int, dimension: int, id_length: int, rate: float | None) -> None:
+def plan(
+    passages: int, dimension: int, id_length: int, index_types: tuple[str, ...], rate: float | None
+) -> None:
     """Tell how much disk and memory each kind of index needs, before a corpus is encoded.
 
     Sizes are those of the files that encode-corpus writes. Memory comes on top of the program itself: an
@@ -41,10 +50,12 @@ def plan(passages: int, dimension: int, id_length: int, rate: float | None) -> N
     Example:
       qgdr plan --passages 21015324 --dimension 384
       qgdr plan --passages 21015324 --dimension 384 --rate 250
+      qgdr plan --passages 21015324 --index-type ivfpq --index-type OPQ48,IVF16384,PQ48
     """
+    from qgdr_pyserini.encode.faiss_types import IndexType
     from qgdr_pyserini.encode.plan import plan_indexes
 
-    planned = plan_indexes(passages, dimension, id_length)
+    planned = plan_indexes(passages, dimension, id_length, [IndexType(name) for name in index_types])
     for line in (*_heading(passages, dimension, rate), "", *_table(planned, passages)):
         click.echo(line)
 

@@ -30,7 +30,7 @@ def search(arguments: tuple[str, ...]) -> None:
 
     encoder = option_value(arguments, "--encoder")
     if encoder and "qgdr" in encoder:
-        from qgdr_pyserini.encode.compatibility import refuse_other_encoder
+        from qgdr_pyserini.encode.queries import refuse_other_encoder
 
         for index in option_values(arguments, "--index"):
             refuse_other_encoder(index, encoder)

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from qgdr_pyserini.cli.options import store_option
-from qgdr_pyserini.encode.options import INDEX_TYPES
+from qgdr_pyserini.cli.options import index_parameters, index_type_options, store_option
 
 
 @click.command("merge-shards")
 @click.argument("shards", nargs=-1, required=True, metavar="SHARD…")
 @click.option("--index", required=True, metavar="DIR", help="The index's directory.")
-@click.option(
-    "--index-type",
-    type=click.Choice(INDEX_TYPES),
-    help="Kind of index.  [default: the one the shards were encoded for]",
-)
+@index_type_options(default="the one that the shards were encoded for")
 @store_option
 @click.option("--overwrite", is_flag=True, help="Replace an index that stands there.")
 def merge_shards(
-    shards: tuple[str, ...], index: str, index_type: str | None, store: bool, overwrite: bool
+    shards: tuple[str, ...],
+    index: str,
+    index_type: str | None,
+    store: bool,
+    overwrite: bool,
+    **parameters: Any,
 ) -> None:
     """Join the shards of a corpus into the index that an undivided run would have made.
 
@@ -31,5 +33,12 @@ def merge_shards(
     """
     from qgdr_pyserini.encode import merge
 
-    merged = merge.merge_shards(index, shards, index_type=index_type, store=store, overwrite=overwrite)
+    merged = merge.merge_shards(
+        index,
+        shards,
+        index_type=index_type,
+        index_parameters=index_parameters(parameters),
+        store=store,
+        overwrite=overwrite,
+    )
     click.echo(f"{merged.passages:,} passages of {len(shards)} shards, {merged.index_type}: {index}")

@@ -14,10 +14,10 @@ from typing import Any
 
 from qgdr_pyserini.collection.corpus import Passage, read_corpus
 from qgdr_pyserini.collection.passage_store import PASSAGES, store_of_corpus, write_store
-from qgdr_pyserini.encode.faiss_types import write_index
-from qgdr_pyserini.encode.journal import DOCIDS, FILES, STORE, Unfinished
+from qgdr_pyserini.encode.faiss_types import IndexParameters, IndexType
+from qgdr_pyserini.encode.journal import DOCIDS, FILES, STORE, Journal
 from qgdr_pyserini.encode.manifest import MANIFEST, IndexManifest, note_store
-from qgdr_pyserini.encode.options import EncodingOptions
+from qgdr_pyserini.encode.options import WHOLE, EncodingOptions
 from qgdr_pyserini.encode.windows import WindowReader, describe_files
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.files import atomic_path, put_in_place, read_lines, refuse_existing
@@ -35,6 +35,10 @@ INDEX = "index"
 
 _FINISHED = "finished"
 _REPLACE = "replace"
+_TYPE = "index_type"
+_PARAMETERS = "index_parameters"
+# Keys of a job that are not simply to be the same when it is resumed.
+_APART = (_REPLACE, STORE, _TYPE, _PARAMETERS)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -123,7 +127,7 @@ def encode_corpus(
     job = _job(corpus, towers, model, chosen, tell) | {_REPLACE: overwrite}
     with only_writer(place):
         refuse_output(place, overwrite=overwrite, resume=resume)
-        if resume and not Unfinished.stands_at(partial_folder(place)) and (place / DOCIDS).is_file():
+        if resume and not Journal.stands_at(partial_folder(place)) and (place / DOCIDS).is_file():
             return _finished_before(place, job, passages)
         with closing(_open_work(place, job, chosen, resume, model, tell)) as work:
             return _encode(place, work, passages, models, chosen, advance)
@@ -145,7 +149,7 @@ def refuse_output(place: Path, *, overwrite: bool, resume: bool = False) -> None
             f"{place}: not an index (no {DOCIDS} in it), so it is not overwritten; choose another name"
         )
     partial = partial_folder(place)
-    if Unfinished.stands_at(partial) and not (overwrite or resume):
+    if Journal.stands_at(partial) and not (overwrite or resume):
         raise QgdrError(f"{partial}: holds unfinished work; go on with --resume, or drop it with --overwrite")
 
 
@@ -156,7 +160,7 @@ def partial_folder(place: Path) -> Path:
 
 def _encode(
     place: Path,
-    work: Unfinished,
+    work: Journal,
     passages: Iterator[Passage],
     models: list[DualEncoder],
     options: EncodingOptions,
@@ -179,31 +183,29 @@ def _encode(
     return EncodedCorpus(place, work.count, before, time.perf_counter() - started)
 
 
-def _append_windows(
-    reader: WindowReader, work: Unfinished, models: list[DualEncoder], advance: Advance
-) -> None:
+def _append_windows(reader: WindowReader, work: Journal, models: list[DualEncoder], advance: Advance) -> None:
     budget = work.segments[-1].batch_tokens if work.segments else work.job["batch_tokens"]
     with prefetch(reader) as tokenized, closing(compute(tokenized, models, budget, advance)) as computed:
         for window, vectors, batch_tokens in computed:
             work.append(window.passages, vectors, window.contents, batch_tokens)
 
 
-def _keep_or_drop(work: Unfinished, error: BaseException) -> None:
+def _keep_or_drop(work: Journal, error: BaseException) -> None:
     """Keep what was encoded; where a fault in the corpus stopped it, let its files be mended."""
     if not work.segments:
         work.remove()
     elif isinstance(error, InputError):
-        work.note_files(None)
+        work.note(**{FILES: None})
 
 
-def _finish(place: Path, work: Unfinished, corpus_passages: int) -> None:
+def _finish(place: Path, work: Journal, corpus_passages: int) -> None:
     """Assemble the index and put it in its place."""
     finished = work.folder / _FINISHED
     shutil.rmtree(finished, ignore_errors=True)
     finished.mkdir()
     # A shard stays exact whatever is wanted in the end: what is trained is trained when all are together.
-    kind = "flat" if work.job["shard"] != "1/1" else work.job["index_type"]
-    write_index(kind, work.mapped(), finished / INDEX)
+    kind = _index_type(work.job) if work.job["shard"] == str(WHOLE) else IndexType()
+    kind.write(work.mapped(), finished / INDEX)
     shutil.copyfile(work.folder / DOCIDS, finished / DOCIDS)
     if work.job.get(STORE):
         write_store(finished / work.job[STORE], work.passages())
@@ -213,12 +215,12 @@ def _finish(place: Path, work: Unfinished, corpus_passages: int) -> None:
     work.remove()
 
 
-def _manifest(work: Unfinished, corpus_passages: int) -> IndexManifest:
+def _manifest(work: Journal, corpus_passages: int) -> IndexManifest:
     job = {key: value for key, value in work.job.items() if key != _REPLACE}
     return IndexManifest(**job, passages=work.count, corpus_passages=corpus_passages, contents=work.contents)
 
 
-def _stands_finished(place: Path, work: Unfinished) -> bool:
+def _stands_finished(place: Path, work: Journal) -> bool:
     """Whether a run was killed after the index came to its place and before its unfinished work went."""
     if not work.count:
         return False
@@ -233,6 +235,9 @@ def _finished_before(place: Path, job: dict[str, Any], passages: Iterator[Passag
     """Leave an index alone that is what would be made; one that lacks its passages gets them."""
     started, manifest = time.perf_counter(), IndexManifest.read(place)
     found = dataclasses.asdict(manifest) | {_REPLACE: job[_REPLACE]}
+    kind = _asked(job, manifest.kind)
+    if kind != manifest.kind:
+        raise _begun_otherwise(place, "index type", manifest.kind, kind)
     adding = job[STORE] is not None and manifest.store is None
     _refuse_other_job(place, found | ({STORE: job[STORE]} if adding else {}), job)
     if adding:
@@ -265,7 +270,8 @@ def _job(
         "normalized": model.config.normalize,
         "max_length": options.max_length or model.config.passage_max_length,
         "precision": options.precision,
-        "index_type": options.index_type,
+        _TYPE: options.index_type,
+        _PARAMETERS: options.index_parameters.given() or None,
         "window": options.window,
         "batch_tokens": options.batch_tokens,
         "shard": str(options.shard),
@@ -274,6 +280,16 @@ def _job(
         **({} if is_ours(towers.passage.folder) else prefixes),
         **({} if towers.shared else {"query_tower": _query_tower(towers, model.dimension, options, tell)}),
     }
+
+
+def _index_type(job: dict[str, Any]) -> IndexType:
+    """Return the index type of a job that was begun."""
+    return IndexType(job[_TYPE], IndexParameters(**job.get(_PARAMETERS) or {}))
+
+
+def _asked(job: dict[str, Any], before: IndexType) -> IndexType:
+    """Return the index type that a job asks for, where it was another before."""
+    return before.otherwise(job[_TYPE], IndexParameters(**(job[_PARAMETERS] or {})))
 
 
 def _query_tower(
@@ -300,20 +316,33 @@ def _open_work(
     resume: bool,
     model: DualEncoder,
     tell: Callable[[str], object],
-) -> Unfinished:
+) -> Journal:
     partial = partial_folder(place)
-    if resume and Unfinished.stands_at(partial):
-        work = Unfinished.resume(partial)
+    if resume and Journal.stands_at(partial):
+        work = Journal.resume(partial)
         _refuse_other_job(partial, work.job, job)
+        _change_index_type(work, job, tell)
         if work.job[FILES] is None:
-            work.note_files(job[FILES])
+            work.note(**{FILES: job[FILES]})
         tell(f"going on after {work.count:,} passages, precision {work.job['precision']}")
         return work
+    kind = _asked(job, IndexType())
+    kind.refuse_unusable(model.dimension)
     precision, reason = choose_precision(options.precision, model)
     if options.precision == "auto":
         tell(f"precision {precision}: {reason}")
     tokens = options.batch_tokens or automatic_batch_tokens(model.device)
-    return Unfinished.begin(partial, job | {"precision": precision, "batch_tokens": tokens})
+    return Journal.begin(partial, job | {"precision": precision, "batch_tokens": tokens, _TYPE: kind.name})
+
+
+def _change_index_type(work: Journal, job: dict[str, Any], tell: Callable[[str], object]) -> None:
+    """Take up another index type than work was begun with: the vectors are the same."""
+    before = _index_type(work.job)
+    kind = _asked(job, before)
+    if kind != before:
+        kind.refuse_unusable(work.job["dimension"])
+        work.note(**{_TYPE: kind.name, _PARAMETERS: kind.parameters.given() or None})
+        tell(f"index type {kind} instead of {before}")
 
 
 def _refuse_other_job(folder: Path, begun: dict[str, Any], job: dict[str, Any]) -> None:
@@ -322,19 +351,27 @@ def _refuse_other_job(folder: Path, begun: dict[str, Any], job: dict[str, Any]) 
     for key, wanted in sorted(job.items(), key=lambda item: item[0] == "fingerprint"):
         was = begun.get(key)
         # The user left these open; what was chosen then is taken again.
-        if was == wanted or wanted in (None, "auto") or was is None or key in (_REPLACE, STORE):
+        if was == wanted or wanted in (None, "auto") or was is None or key in _APART:
             continue
-        if key == FILES:
-            how = "the corpus changed: its files have other names or sizes"
-        else:
-            how = f"it was begun with {key.replace('_', ' ')} {was}, not {wanted}"
-        raise QgdrError(f"{folder}: {how}; put that right, or start again with --overwrite")
+        if key != FILES:
+            raise _begun_otherwise(folder, key.replace("_", " "), was, wanted)
+        raise QgdrError(
+            f"{folder}: the corpus changed: its files have other names or sizes; put that right, or start "
+            "again with --overwrite"
+        )
     if begun.get(STORE) != job[STORE]:
         with_store, other = ("with", "without") if begun.get(STORE) else ("without", "with")
         raise QgdrError(
             f"{folder}: it was begun {with_store} the passages themselves; "
             f"go on {other} --no-store, or start again with --overwrite"
         )
+
+
+def _begun_otherwise(folder: Path, what: str, was: object, wanted: object) -> QgdrError:
+    return QgdrError(
+        f"{folder}: it was begun with {what} {was}, not {wanted}; put that right, or start again with "
+        "--overwrite"
+    )
 
 
 def _not_empty(corpus: str | os.PathLike[str]) -> Iterator[Passage]:

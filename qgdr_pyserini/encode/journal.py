@@ -1,10 +1,10 @@
-"""The work on an index that is not finished: windows of vectors on disk that a killed run leaves whole.
+"""The journal of an index in the making: windows of vectors on disk that a killed run leaves whole.
 
 Beside the index ``NAME`` stands the directory ``NAME.partial`` with ``vectors.f32``, ``docid``, where
 passages are stored ``texts.jsonl``, and ``journal.jsonl``. The journal's first line says what is being made
 (the job), every further line vouches for one window: how long the other files are with it, and its
-checksums. A window's data are on disk before its line is, so whatever stands behind the last whole line is
-the remains of an interrupted write and is cut off.
+checksums; or it changes the job. A window's data are on disk before its line is, so whatever stands behind
+the last whole line is the remains of an interrupted write and is cut off.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from typing import Any
 import numpy as np
 
 from qgdr_pyserini.collection.corpus import Passage
-from qgdr_pyserini.encode.vectors import Vectors, refuse_not_finite
+from qgdr_pyserini.encode.faiss_types import refuse_not_finite
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.files import read_lines, sync
+from qgdr_pyserini.model.dual_encoder import Vectors
 
 VECTORS = "vectors.f32"
 DOCIDS = "docid"
@@ -35,6 +36,8 @@ STORE = "store"
 """The job's key for the file that is to hold the passages; None where none is."""
 
 _BLOCK = 1 << 24
+# Every line about a window has it; another line changes the job.
+_PASSAGES = "passages"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ class Segment:
     texts_bytes: int = 0
 
 
-class Unfinished:
+class Journal:
     """Vectors and ids that are appended window by window, each window whole or not there at all.
 
     Use `begin` or `resume`.
@@ -90,7 +93,7 @@ class Unfinished:
         self._files = {name: _Appended(folder / name) for name in names}
 
     @classmethod
-    def begin(cls, folder: Path, job: dict[str, Any]) -> Unfinished:
+    def begin(cls, folder: Path, job: dict[str, Any]) -> Journal:
         """Start anew, in place of whatever is there."""
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -110,7 +113,7 @@ class Unfinished:
             return False
 
     @classmethod
-    def resume(cls, folder: Path) -> Unfinished:
+    def resume(cls, folder: Path) -> Journal:
         """Take up what a run left.
 
         Raises
@@ -164,10 +167,10 @@ class Unfinished:
         self._files[JOURNAL].append(_line(dataclasses.asdict(segment)))
         self.segments.append(segment)
 
-    def note_files(self, files: object) -> None:
-        """Note the corpus's files anew; None where they are about to be mended."""
-        self.job[FILES] = files
-        self._files[JOURNAL].append(_line({FILES: files}))
+    def note(self, **changes: object) -> None:
+        """Note what is being made otherwise from here on, by the job's keys."""
+        self.job |= changes
+        self._files[JOURNAL].append(_line(changes))
 
     def mapped(self) -> Vectors:
         """View all vectors ``(count, dimension)``, read from disk as they are used."""
@@ -256,8 +259,8 @@ def _read_journal(path: Path) -> tuple[dict[str, Any], list[Segment]]:
     try:
         job, *records = map(json.loads, lines)
         for record in records:
-            job |= record if FILES in record else {}
-        return job, [Segment(**record) for record in records if FILES not in record]
+            job |= {} if _PASSAGES in record else record
+        return job, [Segment(**record) for record in records if _PASSAGES in record]
     except (ValueError, TypeError):
         raise InputError("damaged; restore the file, or start again with --overwrite", path) from None
 

@@ -8,12 +8,17 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+from qgdr_pyserini.encode.faiss_types import IndexParameters, IndexType
 from qgdr_pyserini.errors import InputError
 from qgdr_pyserini.files import atomic_text
 
 MANIFEST = "qgdr.json"
+
+UNKNOWN = "unknown"
+"""What an index's manifest says of an encoder that is none of ours."""
+
 _PREFIXES = ("query_prefix", "passage_prefix")
-_OPTIONAL = (*_PREFIXES, "query_tower", "store")
+_OPTIONAL = (*_PREFIXES, "query_tower", "store", "index_parameters")
 PACKAGES = ("qgdr-pyserini", "faiss-cpu", "torch", "transformers")
 
 
@@ -42,7 +47,8 @@ class IndexManifest:
     precision
         In which the vectors were computed.
     index_type
-        The kind of FAISS index, as ``flat``. A shard is always flat; this is what merging makes of it.
+        The index type, as ``flat`` or ``IVF256,PQ16``. A shard is always flat; this is what merging makes of
+        it.
     passages
         How many are in the index.
     window, batch_tokens
@@ -62,6 +68,8 @@ class IndexManifest:
         ``encoder`` names both, and the rest is the passages'.
     store
         The file beside the index that holds its passages; None where there is none.
+    index_parameters
+        Those of the index type that were not left to us, by their names in `IndexParameters`.
     """
 
     encoder: str
@@ -83,6 +91,7 @@ class IndexManifest:
     passage_prefix: str | None = None
     store: str | None = None
     query_tower: dict[str, Any] | None = None
+    index_parameters: dict[str, int] | None = None
 
     @property
     def maker_of_queries(self) -> Maker:
@@ -98,6 +107,11 @@ class IndexManifest:
         """What it says of the encoder's settings, by the names that `EncoderConfig` has for them."""
         prefixes = {key: getattr(self, key) for key in _PREFIXES if getattr(self, key) is not None}
         return {"pooling": self.pooling, "normalize": self.normalized, **prefixes}
+
+    @property
+    def kind(self) -> IndexType:
+        """The index type with its parameters."""
+        return IndexType(self.index_type, IndexParameters(**self.index_parameters or {}))
 
     def write(self, path: Path) -> None:
         """Write it, with the versions of the packages at work."""

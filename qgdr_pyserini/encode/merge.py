@@ -11,20 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch  # noqa: F401  before faiss, see flat_index
+import torch  # noqa: F401  before faiss, see faiss_types
 
 # isort: split
 import faiss
 
 from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.collection.passage_store import PASSAGES, PassageStore, PassageWriter
-from qgdr_pyserini.encode.faiss_types import write_index
+from qgdr_pyserini.encode.faiss_types import DEFAULTS, IndexParameters
 from qgdr_pyserini.encode.manifest import MANIFEST, IndexManifest
-from qgdr_pyserini.encode.shards import WHOLE, Shard
-from qgdr_pyserini.encode.vectors import Vectors
+from qgdr_pyserini.encode.options import WHOLE, Shard
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.files import atomic_directory, read_lines
 from qgdr_pyserini.lock import only_writer
+from qgdr_pyserini.model.dual_encoder import Vectors
 
 _VECTORS = "vectors.f32"
 
@@ -40,6 +40,7 @@ _COMMON = (
     "precision",
     "window",
     "index_type",
+    "index_parameters",
     "files",
     "corpus_passages",
 )
@@ -50,6 +51,7 @@ def merge_shards(
     shards: Sequence[str | os.PathLike[str]],
     *,
     index_type: str | None = None,
+    index_parameters: IndexParameters = DEFAULTS,
     store: bool = True,
     overwrite: bool = False,
 ) -> IndexManifest:
@@ -64,7 +66,9 @@ def merge_shards(
     shards
         The directories that ``encode-corpus --shard`` wrote, in any order.
     index_type
-        One of `INDEX_TYPES`; the one that the shards were encoded for when None.
+        As for `IndexType`; the one that the shards were encoded for when None.
+    index_parameters
+        Of the index type; beside those that the shards were encoded for, if that is theirs.
     store
         Whether to keep the passages beside the index, where the shards have them.
     overwrite
@@ -78,15 +82,19 @@ def merge_shards(
     Raises
     ------
     QgdrError
-        If the shards do not fit together, one is missing or twice there, or one is damaged.
+        If the shards do not fit together, one is missing or twice there, one is damaged, or there is no such
+        index type.
     """
     parts = _in_order([(Path(shard), IndexManifest.read(Path(shard))) for shard in shards])
     first = parts[0][1]
     if store:
         _refuse_some_without_passages(parts)
+    kind = first.kind.otherwise(index_type, index_parameters)
+    kind.empty(first.corpus_passages, first.dimension)  # refused before the shards are copied
     merged = dataclasses.replace(
         first,
-        index_type=index_type or first.index_type,
+        index_type=kind.name,
+        index_parameters=kind.parameters.given() or None,
         passages=first.corpus_passages,
         shard=str(WHOLE),
         contents="",
@@ -94,7 +102,7 @@ def merge_shards(
     )
     with only_writer(Path(index)), atomic_directory(index, overwrite=overwrite) as work:
         _interleave([folder for folder, _ in parts], merged, work)
-        write_index(merged.index_type, _map(work / _VECTORS, merged), work / "index")
+        kind.write(_map(work / _VECTORS, merged), work / "index")
         (work / _VECTORS).unlink()
         merged.write(work / MANIFEST)
     return merged

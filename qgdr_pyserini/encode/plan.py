@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
 
-from qgdr_pyserini.encode.index_shapes import LINKS, cells, code_shape
-from qgdr_pyserini.encode.options import INDEX_TYPES
-from qgdr_pyserini.encode.samples import SAMPLE
+import torch  # noqa: F401  before faiss, see faiss_types
+
+# isort: split
+import faiss
+
+from qgdr_pyserini.encode.faiss_types import INDEX_TYPES, SAMPLE, IndexType, ivf_of, parts, transforms
 
 _FLOAT = 4
 _NUMBER = 8  # FAISS's numbers of vectors, and places in its lists, are 64-bit integers
@@ -20,12 +24,12 @@ _STRING = 57
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PlannedIndex:
-    """What one kind of index needs, in bytes.
+    """What an index of one type needs, in bytes.
 
     Parameters
     ----------
     index_type
-        The kind.
+        The type.
     index
         Size of the file ``index``.
     disk
@@ -43,8 +47,10 @@ class PlannedIndex:
     searching: int
 
 
-def plan_indexes(passages: int, dimension: int, id_length: int) -> list[PlannedIndex]:
-    """Compute what each kind of index needs.
+def plan_indexes(
+    passages: int, dimension: int, id_length: int, index_types: Sequence[IndexType] = ()
+) -> list[PlannedIndex]:
+    """Compute what each index type needs.
 
     Parameters
     ----------
@@ -54,91 +60,76 @@ def plan_indexes(passages: int, dimension: int, id_length: int) -> list[PlannedI
         Of a vector.
     id_length
         Bytes of a passage's id.
+    index_types
+        Those that are planned; all of `INDEX_TYPES` when there are none.
 
     Returns
     -------
     list of PlannedIndex
-        One of each kind, in the order of `INDEX_TYPES`.
+        One for each type, in this order.
+
+    Raises
+    ------
+    QgdrError
+        If FAISS makes no index of such a type.
 
     Examples
     --------
     >>> [(one.index_type, one.index) for one in plan_indexes(1_000_000, 384, 8)][:3]
     [('flat', 1536000000), ('fp16', 768000000), ('sq8', 384003072)]
     """
-    return [_planned(kind, passages, dimension, id_length) for kind in INDEX_TYPES]
+    types = index_types or [IndexType(name) for name in INDEX_TYPES]
+    return [_planned(kind, passages, dimension, id_length) for kind in types]
 
 
-def _planned(kind: str, passages: int, dimension: int, id_length: int) -> PlannedIndex:
-    index = _SIZES[kind](passages, dimension)
+def _planned(kind: IndexType, passages: int, dimension: int, id_length: int) -> PlannedIndex:
+    empty = kind.empty(passages, dimension)
+    index = int(passages * _each(empty) + _once(empty))
     raw = passages * dimension * _FLOAT
+    flat = isinstance(empty, faiss.IndexFlat)
     return PlannedIndex(
-        index_type=kind,
+        index_type=kind.name,
         index=index,
         disk=raw + passages * (id_length + 1) + index,
-        building=index if kind == "flat" else int(_GROWING * index) + _learning(kind, passages, dimension),
+        building=index if flat else int(_GROWING * index) + _learning(empty, passages),
         searching=index + passages * (id_length + _STRING),
     )
 
 
-def _learning(kind: str, passages: int, dimension: int) -> int:
-    """Tell how much memory the sample takes that a kind of index learns from."""
-    if kind == "hnsw":
+def _learning(empty: Any, passages: int) -> int:
+    """Tell how much memory the sample takes that an index learns from."""
+    if empty.is_trained and not isinstance(empty, faiss.IndexScalarQuantizer):
         return 0
-    # All passages are a sample that need not be copied; FAISS copies the differences to the cells' centres.
-    copies = (passages > SAMPLE) + 2 * (kind == "ivfpq")
-    return copies * min(passages, SAMPLE) * dimension * _FLOAT
+    # All passages are a sample that need not be copied; FAISS copies the differences to the cells' centroids.
+    ivf = ivf_of(empty)
+    copies = (passages > SAMPLE) + 2 * (ivf is not None and hasattr(ivf, "pq"))
+    return copies * min(passages, SAMPLE) * int(empty.d) * _FLOAT
 
 
-def _flat(passages: int, dimension: int) -> int:
-    return passages * dimension * _FLOAT
+def _each(index: Any) -> float:
+    """Tell how many bytes a vector takes in an index."""
+    if isinstance(index, faiss.IndexHNSW):
+        # One vector in M is also in the layer above, and so on; each has its layer and where its links begin.
+        lowest = index.hnsw.nb_neighbors(0)
+        links = lowest + lowest / 2 / (lowest / 2 - 1)
+        return _each(faiss.downcast_index(index.storage)) + links * 4 + 4 + _NUMBER
+    if isinstance(index, faiss.IndexPreTransform):
+        return _each(faiss.downcast_index(index.index))
+    if isinstance(index, faiss.IndexRefine):
+        inner = (index.base_index, index.refine_index)
+        return sum(_each(faiss.downcast_index(one)) for one in inner)
+    if isinstance(index, faiss.IndexIVF):
+        return float(index.code_size + _NUMBER)
+    return float(index.sa_code_size())
 
 
-def _fp16(passages: int, dimension: int) -> int:
-    return passages * dimension * 2
-
-
-def _sq8(passages: int, dimension: int) -> int:
-    return passages * dimension + 2 * dimension * _FLOAT
-
-
-def _pq(passages: int, dimension: int) -> int:
-    return passages * _code(passages, dimension) + _codebook(passages, dimension)
-
-
-def _hnsw(passages: int, dimension: int) -> int:
-    # One vector in LINKS is also in the layer above, and so on; each has its layer and where its links begin.
-    links = (2 * LINKS + LINKS / (LINKS - 1)) * 4
-    return int(passages * (dimension * _FLOAT + links + 4 + _NUMBER))
-
-
-def _ivf(passages: int, dimension: int) -> int:
-    return passages * (dimension * _FLOAT + _NUMBER) + _centres(passages, dimension)
-
-
-def _ivfpq(passages: int, dimension: int) -> int:
-    codes = passages * (_code(passages, dimension) + _NUMBER)
-    return codes + _codebook(passages, dimension) + _centres(passages, dimension)
-
-
-def _code(passages: int, dimension: int) -> int:
-    parts, bits = code_shape(passages, dimension)
-    return -(-parts * bits // 8)
-
-
-def _codebook(passages: int, dimension: int) -> int:
-    return int(2 ** code_shape(passages, dimension)[1] * dimension * _FLOAT)
-
-
-def _centres(passages: int, dimension: int) -> int:
-    return cells(passages) * (dimension * _FLOAT + _NUMBER)
-
-
-_SIZES: dict[str, Callable[[int, int], int]] = {
-    "flat": _flat,
-    "fp16": _fp16,
-    "sq8": _sq8,
-    "pq": _pq,
-    "hnsw": _hnsw,
-    "ivf": _ivf,
-    "ivfpq": _ivfpq,
-}
+def _once(index: Any) -> int:
+    """Tell how many bytes an index takes beside its vectors: centroids, codebooks, ranges, rotations."""
+    floats = 0
+    for part in parts(index):
+        floats += part.pq.ksub * part.d if hasattr(part, "pq") else 0
+        floats += 2 * part.d if hasattr(part, "sq") and part.sq.qtype == faiss.ScalarQuantizer.QT_8bit else 0
+    floats += sum(step.d_in * step.d_out for step in transforms(index))
+    ivf = ivf_of(index)
+    cells = 0 if ivf is None else int(ivf.nlist * (_each(faiss.downcast_index(ivf.quantizer)) + _NUMBER))
+    return floats * _FLOAT + cells

@@ -12,18 +12,18 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch  # noqa: F401  before faiss, see flat_index
+import torch  # noqa: F401  before faiss, see faiss_types
 
 # isort: split
 import faiss
 
 from qgdr_pyserini.collection.topics import read_topics
+from qgdr_pyserini.encode.faiss_types import ivf_of, open_index
 from qgdr_pyserini.encode.manifest import IndexManifest
-from qgdr_pyserini.encode.opening import open_index
 from qgdr_pyserini.encode.queries import encoder_of_index
-from qgdr_pyserini.encode.vectors import Vectors
 from qgdr_pyserini.errors import InputError
 from qgdr_pyserini.files import read_lines
+from qgdr_pyserini.model.dual_encoder import Vectors
 
 Rows = npt.NDArray[np.int64]
 
@@ -178,8 +178,9 @@ def _translated(rows: Rows, flat_ids: list[str], ids: list[str], place: Path) ->
 
 def _settings(index: Any) -> Iterator[tuple[str, int, int]]:
     """Yield name, value and saved value of what trades recall for speed, around what is saved."""
-    if isinstance(index, faiss.IndexIVF):
-        name, saved, most = "nprobe", index.nprobe, index.nlist
+    ivf = ivf_of(index)
+    if ivf is not None:
+        name, saved, most = "nprobe", ivf.nprobe, ivf.nlist
     elif isinstance(index, faiss.IndexHNSW):
         name, saved, most = "efSearch", index.hnsw.efSearch, 2048
     else:
@@ -193,7 +194,7 @@ def _settings(index: Any) -> Iterator[tuple[str, int, int]]:
 @contextlib.contextmanager
 def _set(index: Any, name: str, value: int) -> Iterator[None]:
     """Search with another value while the block runs; without a name, as it is."""
-    holder = index.hnsw if name == "efSearch" else index
+    holder = index.hnsw if name == "efSearch" else ivf_of(index)
     saved = getattr(holder, name) if name else None
     if name:
         setattr(holder, name, value)

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from qgdr_pyserini.encode.embedding_files import Block
 from qgdr_pyserini.encode.export import StoredVectors
+from qgdr_pyserini.encode.importing import Block
 from qgdr_pyserini.encode.manifest import MANIFEST, IndexManifest
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.files import atomic_directory

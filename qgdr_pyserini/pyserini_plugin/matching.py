@@ -28,7 +28,7 @@ def check_maker(index_dir: str, query_encoder: Any) -> None:
     QgdrError
         If another encoder made it.
     """
-    from qgdr_pyserini.encode.compatibility import agree_with_index, refuse_other_passage_tower
+    from qgdr_pyserini.encode.queries import agree_with_index, refuse_other_passage_tower
     from qgdr_pyserini.model.towers import find_towers
 
     if _is_described(index_dir):

@@ -303,7 +303,7 @@ def distil(
     Parameters
     ----------
     encoder
-        The student: a transformer, or a bag that was turned into one.
+        The student.
     rows
         Queries with candidates, which the teacher has scored unless ``kd`` and ``alpha`` are 0. Those
         without a positive have no part in the contrastive loss.

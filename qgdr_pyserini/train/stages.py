@@ -20,6 +20,9 @@ from qgdr_pyserini.train.trainer import processes
 
 DONE, BEGUN = "stage.json", "begun.json"
 
+# Of what stages make; to be raised when the same settings come to make something else.
+_VERSION = 2
+
 # What a stage goes on from, and nobody needs once it is complete: checkpoints, hits by block, BM25's index.
 _LEFTOVERS = ("checkpoint-*", "block-*", "lucene")
 
@@ -52,8 +55,8 @@ class Done:
 class Stages:
     """Runs stages one after the other, and skips what is complete.
 
-    A stage's fingerprint covers its settings and the fingerprints of the stages that it builds on,
-    so a complete stage of another run with equal fingerprint can stand for it.
+    A stage's fingerprint covers its settings, the fingerprints of the stages that it builds on, and the
+    version of what stages make, so a complete stage of another run with equal fingerprint can stand for it.
 
     Parameters
     ----------
@@ -102,7 +105,8 @@ class Stages:
         """
         folder = self._output / name
         values = settings.model_dump() if isinstance(settings, Settings) else settings
-        fingerprint = _digest([name, values, [str(getattr(one, "fingerprint", one)) for one in after]])
+        builds_on = [str(getattr(one, "fingerprint", one)) for one in after]
+        fingerprint = _digest([_VERSION, name, values, builds_on])
         if self._state.is_main_process:
             self._prepare(folder, name, fingerprint)
         self._state.wait_for_everyone()

@@ -52,6 +52,7 @@ student_temperature = 0.05
 alpha = 0.0
 """
 KINDS = ("cross-encoder", "query-generator")
+_TEXTS = ["Town 0 1 2 3 lies on the river.", "What lies on the river 0 1 2 3?", "Was liegt an 0 1 2 3?"] * 20
 RIVERS = ["Danube", "Rhine", "Elbe", "Volga", "Tagus", "Loire", "Seine", "Rhone", "Ebro", "Po"]
 
 
@@ -61,7 +62,7 @@ def with_teacher(student, kind):
     if kind == "query-generator":
         start = f'source = {{ checkpoint = "{generator}" }}'
         if not generator.exists():
-            hub_layouts.mt5(generator)
+            hub_layouts.mt5(generator, texts=[*hub_layouts.TEXTS, *_TEXTS])
     return _BASE.format(student=student, kind=kind, start=start)
 
 

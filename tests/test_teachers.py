@@ -224,8 +224,9 @@ def test_students_start_from_checkpoints_in_the_hubs_layout(checkpoints, name, t
     np.testing.assert_array_equal(again.encode_queries([query.text for query in QUERIES]), vectors)
 
 
-def test_a_tokenizer_that_is_too_large_for_the_model_is_named(checkpoints):
-    source = ModelSource(checkpoint=str(checkpoints["mt5"]), tokenizer=str(checkpoints["mbert"]))
+def test_a_tokenizer_that_is_too_large_for_the_model_is_named(checkpoints, tmp_path):
+    larger = hub_layouts.causal(tmp_path / "larger")
+    source = ModelSource(checkpoint=str(checkpoints["mt5"]), tokenizer=str(larger))
     with pytest.raises(QgdrError, match="they do not belong together"):
         QueryGenerator.load(source)
 

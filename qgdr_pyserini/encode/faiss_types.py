@@ -230,9 +230,8 @@ class IndexType:
                 part.hnsw.efConstruction = given.ef_construction or EF_CONSTRUCTION
                 part.hnsw.efSearch = given.ef_search or EF_SEARCH
             if hasattr(part, "pq"):
-                part.pq.cp.min_points_per_centroid = (
-                    1  # else FAISS warns once a part of a small corpus's code
-                )
+                # A small corpus is no reason for FAISS to warn once a part.
+                part.pq.cp.min_points_per_centroid = 1
         ivf = ivf_of(index)
         if ivf is not None:
             ivf.nprobe = given.nprobe or max(1, min(round(ivf.nlist * _PROBED), _MOST_PROBED))

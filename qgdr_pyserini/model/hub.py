@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from qgdr_pyserini.errors import QgdrError, first_line
-from qgdr_pyserini.screen import shows_bars
+from qgdr_pyserini.progress import shows_bars
 
 # Settings, vocabularies and weights that can be opened; no pickles, no code, no other formats' copies.
 _WANTED = ("*.json", "*.txt", "*.model", "*.safetensors", "*.jinja", "README.md")

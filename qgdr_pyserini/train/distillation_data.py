@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -21,6 +20,7 @@ from qgdr_pyserini.train.losses.agreement import AgreementSettings, agreement
 from qgdr_pyserini.train.order import BlockedOrder, ShuffledOrder
 from qgdr_pyserini.train.pair_settings import SourceSettings
 from qgdr_pyserini.train.pairs import Pair, PairSource, draw_batch
+from qgdr_pyserini.train.shares import place_by_digest
 
 # Of a batch of pairs that is mixed, each of one source.
 _PARTS = 8
@@ -361,7 +361,7 @@ class Collator:
 
 def text_key(docid: str) -> int:
     """Turn a docid into a number that is the same in every process, as Python's own hash is not."""
-    return int.from_bytes(hashlib.blake2b(docid.encode(), digest_size=7).digest())
+    return int.from_bytes(place_by_digest(docid)[:7])
 
 
 def _check_scored(row: CandidateList) -> list[float]:

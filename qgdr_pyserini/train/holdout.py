@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 
 from qgdr_pyserini.collection.training_set import TrainingQuery, TrainingSet
+from qgdr_pyserini.train.shares import place_by_digest
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -42,4 +42,4 @@ def article_is_held_out(title: str, share: float) -> bool:
 
 def _position(title: str) -> float:
     """Map a title to a number in [0, 1) that is the same on every machine."""
-    return int.from_bytes(hashlib.sha256(title.encode()).digest()[:8]) / 2**64
+    return int.from_bytes(place_by_digest(title)[:8]) / 2**64

@@ -144,12 +144,14 @@ def test_parameters_shape_the_index_and_are_saved_in_it(tmp_path):
 
     ivfpq = made("ivfpq", nlist=5, nprobe=2, pq_m=4, pq_nbits=5)
     assert (ivfpq.nlist, ivfpq.nprobe, ivfpq.pq.M, ivfpq.pq.nbits) == (5, 2, 4, 5)
-    hnsw = made("hnsw", hnsw_m=8, ef_construction=50, ef_search=60).hnsw
-    assert (hnsw.nb_neighbors(1), hnsw.efConstruction, hnsw.efSearch) == (8, 50, 60)
-    assert ivf_of(made("PCA16,IVF6,Flat", nprobe=3)).nprobe == 3
-    graph = [part for part in parts(made("IVF6_HNSW4,Flat", ef_search=33)) if hasattr(part, "hnsw")]
-    assert [part.hnsw.efSearch for part in graph] == [33]
-    assert ivf_of(made("IVF6,Flat")).nprobe == 2
+    # A part of an index is gone with it, so the index has a name.
+    graph = made("hnsw", hnsw_m=8, ef_construction=50, ef_search=60)
+    assert (graph.hnsw.nb_neighbors(1), graph.hnsw.efConstruction, graph.hnsw.efSearch) == (8, 50, 60)
+    behind = made("PCA16,IVF6,Flat", nprobe=3)
+    assert ivf_of(behind).nprobe == 3
+    above = made("IVF6_HNSW4,Flat", ef_search=33)
+    assert [part.hnsw.efSearch for part in parts(above) if hasattr(part, "hnsw")] == [33]
+    assert made("IVF6,Flat").nprobe == 2
 
 
 @pytest.mark.parametrize(

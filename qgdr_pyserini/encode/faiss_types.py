@@ -128,7 +128,7 @@ class IndexType:
         sq8
         """
         kept = self.parameters.given() if name in (None, self.name) else {}
-        return IndexType(name or self.name, IndexParameters(**kept | parameters.given()))
+        return IndexType(self.name if name is None else name, IndexParameters(**kept | parameters.given()))
 
     def factory_string(self, count: int, dimension: int) -> str:
         """Return the FAISS factory string for ``count`` vectors of ``dimension`` components.

@@ -68,7 +68,7 @@ def encode(corpus: Path, index: Path, encoder: str, answer: Any = None, assemble
 
     journal.Journal.resume = timed  # type: ignore[method-assign,assignment]
     if not assemble:
-        encode_corpus.IndexType.write = lambda self, vectors, path: path.touch()  # type: ignore[attr-defined]
+        encode_corpus.IndexType.write = lambda self, vectors, path: path.touch()  # type: ignore[method-assign]
     done = encode_corpus.encode_corpus(corpus, index, encoder, resume=True, options=options)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     if answer is not None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from qgdr_pyserini.errors import QgdrError
 
@@ -15,8 +17,8 @@ from qgdr_pyserini.errors import QgdrError
 def only_writer(target: Path) -> Iterator[None]:
     """Hold the right to write ``target`` while the block runs.
 
-    The lock is the operating system's, on a file beside the target: it goes with the process, however
-    that ends.
+    The lock is the operating system's, on a file beside the target that names its holder: it goes with the
+    process, however that ends.
 
     Raises
     ------
@@ -25,29 +27,28 @@ def only_writer(target: Path) -> Iterator[None]:
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     path = target.parent / f".{target.name}.lock"
-    handle = _lock(path, target)
+    lock = FileLock(path, fallback_to_soft=False)  # a lock that outlives its process is worse than none
     try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise QgdrError(
+            f"{target}: another process is writing it{_holder(path)}; wait for that one to end"
+        ) from None
+    try:
+        with contextlib.suppress(OSError):  # a full disk is told by what is written next
+            path.write_text(f"process {os.getpid()} on {socket.gethostname()}\n", encoding="utf-8")
         yield
     finally:
-        path.unlink(missing_ok=True)
-        os.close(handle)
+        # Before it is released: whoever opened it meanwhile sees that it is gone, and makes another.
+        with contextlib.suppress(OSError):
+            path.unlink()
+        lock.release()
 
 
-def _lock(path: Path, target: Path) -> int:
-    while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            raise QgdrError(f"{target}: another process is writing it; wait for that one to end") from None
-        if _still_there(handle, path):
-            return handle
-        os.close(handle)  # its last holder removed the file between our opening and locking it
-
-
-def _still_there(handle: int, path: Path) -> bool:
+def _holder(path: Path) -> str:
+    """Say who holds a lock, where its file can be read."""
     try:
-        return os.path.samestat(os.fstat(handle), path.stat())
-    except FileNotFoundError:
-        return False
+        holder = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return f" ({holder})" if holder else ""

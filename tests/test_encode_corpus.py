@@ -224,7 +224,7 @@ def test_a_vector_that_is_not_finite_is_named(tiny_encoder, corpus, tmp_path, mo
         return vectors
 
     monkeypatch.setattr(DualEncoder, "encode_tokens", half_broken)
-    with pytest.raises(QgdrError, match="passage 'd20' is not finite"):
+    with pytest.raises(QgdrError, match="passage 'd20' holds NaN or infinity"):
         encode_corpus(corpus, tmp_path / "index", str(tiny_encoder), options=SMALL)
     assert not (tmp_path / "index").exists()
 

@@ -261,7 +261,7 @@ def test_a_bad_line_is_mended_and_the_work_goes_on(tiny_encoder, corpus, whole, 
 def test_two_writers_at_once(tiny_encoder, corpus, tmp_path):
     with (
         only_writer(tmp_path / "index"),
-        pytest.raises(QgdrError, match="index: another process is writing it"),
+        pytest.raises(QgdrError, match=r"index: another process is writing it \(process \d+ on .+\); wait"),
     ):
         encode(corpus, tmp_path / "index", tiny_encoder)
     assert not (tmp_path / "index.partial").exists()

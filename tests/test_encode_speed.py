@@ -15,6 +15,7 @@ from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.inference import packing
 from qgdr_pyserini.model.inference.batching import BatchEncoder
+from qgdr_pyserini.model.inference.devices import encode_passages
 from qgdr_pyserini.model.inference.packing import pack
 from qgdr_pyserini.model.inference.precision import choose_precision, lay_out, set_precision
 from qgdr_pyserini.model.inference.prefetch import prefetch
@@ -60,6 +61,13 @@ def test_padding_and_batching_change_no_vector(encoder):
     alone = np.concatenate([encoder.encode_tokens([text]) for text in tokens])
     np.testing.assert_allclose(BatchEncoder(encoder, 300).encode(tokens, ignore), alone, atol=1e-6)
     np.testing.assert_allclose(encoder.encode_passages(TEXTS), alone, atol=1e-6)
+
+
+def test_a_stream_of_passages_is_encoded_as_the_encoder_encodes_them(encoder):
+    passages = [passage(number) for number in range(40)]
+    expected = encoder.encode_passages([one.text for one in passages], [one.title for one in passages])
+    np.testing.assert_allclose(encode_passages([encoder], iter(passages)), expected, atol=1e-6)
+    assert encode_passages([encoder], []).shape == (0, encoder.dimension)
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ def change(files, what):
         ("short", "40 vectors, but there are 39 ids"),
         ("twice", "id 'd1' is there twice"),
         ("space", "'d 0' is empty or holds whitespace"),
-        ("nan", "passage 'd3' is not finite"),
+        ("nan", "passage 'd3' holds NaN or infinity"),
         ("integers", "needs floats of shape"),
         ("flat", "needs floats of shape"),
         ("empty", "holds no vectors"),

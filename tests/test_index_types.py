@@ -13,7 +13,7 @@ import faiss
 
 from qgdr_pyserini.collection.corpus import Passage, write_corpus
 from qgdr_pyserini.encode.encode_corpus import encode_corpus
-from qgdr_pyserini.encode.faiss_types import INDEX_TYPES, IndexType
+from qgdr_pyserini.encode.faiss_types import INDEX_TYPES, IndexParameters, IndexType, ivf_of, parts
 from qgdr_pyserini.encode.merge import merge_shards
 from qgdr_pyserini.encode.options import EncodingOptions, Shard
 from qgdr_pyserini.errors import InputError, QgdrError
@@ -80,6 +80,137 @@ def test_search_parameters_are_in_the_file(tmp_path):
     assert faiss.read_index(str(tmp_path / "hnsw")).hnsw.efSearch == 128
     ivf = faiss.read_index(str(tmp_path / "ivf"))
     assert (ivf.nlist, ivf.nprobe) == (51, 13)
+
+
+def built_by_hand(kind, rows):
+    """What the names stood for before they stood for factory strings."""
+    dimension = rows.shape[1]
+    metric, quantizer = faiss.METRIC_INNER_PRODUCT, faiss.IndexFlatIP(dimension)
+    index = {
+        "flat": lambda: faiss.IndexFlatIP(dimension),
+        "fp16": lambda: faiss.IndexScalarQuantizer(dimension, faiss.ScalarQuantizer.QT_fp16, metric),
+        "sq8": lambda: faiss.IndexScalarQuantizer(dimension, faiss.ScalarQuantizer.QT_8bit, metric),
+        "pq": lambda: faiss.IndexPQ(dimension, 8, 8, metric),
+        "hnsw": lambda: faiss.IndexHNSWFlat(dimension, 32, metric),
+        "ivf": lambda: faiss.IndexIVFFlat(quantizer, dimension, 15, metric),
+        "ivfpq": lambda: faiss.IndexIVFPQ(quantizer, dimension, 15, 8, 8, metric),
+    }[kind]()
+    if kind == "hnsw":
+        index.hnsw.efConstruction, index.hnsw.efSearch = 200, 128
+    index.train(rows)
+    index.add(rows)
+    if "ivf" in kind:
+        index.nprobe = 4
+    return index
+
+
+@pytest.mark.parametrize("kind", INDEX_TYPES)
+def test_a_name_makes_the_index_that_it_always_made(kind, tmp_path):
+    threads = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    rows = vectors(600)
+    IndexType(kind).write(rows, tmp_path / "index")
+    found, expected = faiss.read_index(str(tmp_path / "index")), built_by_hand(kind, rows)
+    for one, other in zip(found.search(rows[:50], 10), expected.search(rows[:50], 10), strict=True):
+        np.testing.assert_array_equal(one, other)
+    faiss.write_index(expected, str(tmp_path / "expected"))
+    assert (tmp_path / "index").read_bytes() == (tmp_path / "expected").read_bytes()
+    faiss.omp_set_num_threads(threads)
+
+
+@pytest.mark.parametrize(
+    ("string", "recall"),
+    [("IVF4,PQ8x4,RFlat", 0.3), ("HNSW8,SQ8", 0.9), ("OPQ4,PQ4x4", 0.1), ("PCA16,IVF4,Flat", 0.2)],
+)
+def test_any_factory_string_makes_an_index(string, recall, tmp_path, capfd):
+    rows = vectors(300)
+    kind = IndexType(string)
+    kind.refuse_unusable(32)
+    kind.write(rows, tmp_path / "index")
+    assert "WARNING" not in capfd.readouterr().err
+    index = faiss.read_index(str(tmp_path / "index"))
+    assert (index.ntotal, index.d, index.metric_type) == (300, 32, faiss.METRIC_INNER_PRODUCT)
+    exact = np.argsort(-rows[:50] @ rows.T, axis=1)[:, :10]
+    found = index.search(rows[:50], 10)[1]
+    assert (
+        np.mean([len(set(one) & set(other)) / 10 for one, other in zip(exact, found, strict=True)]) > recall
+    )
+
+
+def test_parameters_shape_the_index_and_are_saved_in_it(tmp_path):
+    def made(name, **parameters):
+        IndexType(name, IndexParameters(**parameters)).write(vectors(300), tmp_path / "index")
+        return faiss.read_index(str(tmp_path / "index"))
+
+    ivfpq = made("ivfpq", nlist=5, nprobe=2, pq_m=4, pq_nbits=5)
+    assert (ivfpq.nlist, ivfpq.nprobe, ivfpq.pq.M, ivfpq.pq.nbits) == (5, 2, 4, 5)
+    # A part of an index is gone with it, so the index has a name.
+    graph = made("hnsw", hnsw_m=8, ef_construction=50, ef_search=60)
+    assert (graph.hnsw.nb_neighbors(1), graph.hnsw.efConstruction, graph.hnsw.efSearch) == (8, 50, 60)
+    behind = made("PCA16,IVF6,Flat", nprobe=3)
+    assert ivf_of(behind).nprobe == 3
+    above = made("IVF6_HNSW4,Flat", ef_search=33)
+    assert [part.hnsw.efSearch for part in parts(above) if hasattr(part, "hnsw")] == [33]
+    assert made("IVF6,Flat").nprobe == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "message"),
+    [
+        ("falt", {}, "'falt': could not parse index string falt; choose one of flat, fp16"),
+        ("", {}, "could not parse"),
+        ("PQ7", {}, "dimension of the vector .* multiple of the number of subquantizers"),
+        ("pq", {"pq_m": 7}, "multiple of the number of subquantizers"),
+        ("PQ8x24", {}, "a code of 24 bits a part; 1 to 16 are possible"),
+        ("HNSW1", {}, "a graph needs two links"),
+        ("IVF0,Flat", {}, "an inverted file needs a cell"),
+        ("IDMap,Flat", {}, "IDMap has no place"),
+        ("PCA64,Flat", {}, "PCA cannot make 64 components of 32"),
+        ("IMI2x4,Flat", {}, "not implemented for inner prod"),
+        ("flat", {"nprobe": 4}, "index type flat: has no --nprobe; leave it out"),
+        ("ivf", {"hnsw_m": 4}, "has no --hnsw-m"),
+        ("HNSW8", {"nprobe": 4}, "has no --nprobe"),
+        ("IVF4,Flat", {"nlist": 4}, "a factory string says --nlist itself"),
+    ],
+)
+def test_what_makes_no_index_is_refused_before_anything_is_encoded(
+    name, parameters, message, tiny_encoder, corpus, tmp_path
+):
+    wanted = dataclasses.replace(options(name), index_parameters=IndexParameters(**parameters))
+    counted = []
+    with pytest.raises(QgdrError, match=message):
+        encode_corpus(corpus, tmp_path / "i", str(tiny_encoder), options=wanted, advance=counted.append)
+    assert (counted, list(tmp_path.iterdir())) == ([], [])
+
+
+def test_too_few_passages_for_a_type_are_told_and_another_is_made_of_the_same_vectors(
+    tiny_encoder, corpus, tmp_path
+):
+    arguments = (corpus, tmp_path / "index", str(tiny_encoder))
+    with pytest.raises(QgdrError, match=r"IVF500,Flat: cannot be made of 150 passages \(.*500.*--resume"):
+        encode_corpus(*arguments, options=options("IVF500,Flat"))
+    said, counted = [], []
+    other = dataclasses.replace(options("ivf"), index_parameters=IndexParameters(nlist=3, nprobe=2))
+    encode_corpus(*arguments, options=other, resume=True, tell=said.append, advance=counted.append)
+    assert "index type ivf (nlist 3, nprobe 2) instead of IVF500,Flat" in said
+    assert counted == []
+    noted = json.loads((tmp_path / "index" / "qgdr.json").read_text())
+    assert (noted["index_type"], noted["index_parameters"]) == ("ivf", {"nlist": 3, "nprobe": 2})
+    # A finished index is left alone by a run that asks for the same, or leaves it open.
+    open_type = dataclasses.replace(options(), index_type=None)
+    assert encode_corpus(*arguments, options=open_type, resume=True).resumed == 150
+    with pytest.raises(QgdrError, match=r"begun with index type ivf \(nlist 3, nprobe 2\), not flat"):
+        encode_corpus(*arguments, options=options("flat"), resume=True)
+
+
+def test_shards_are_merged_into_a_factory_string(shards, tmp_path):
+    with pytest.raises(QgdrError, match="could not parse"):
+        merge_shards(tmp_path / "merged", shards, index_type="nothing")
+    merged = merge_shards(
+        tmp_path / "merged", shards, index_type="IVF4,SQ8", index_parameters=IndexParameters(nprobe=3)
+    )
+    assert (merged.index_type, merged.index_parameters) == ("IVF4,SQ8", {"nprobe": 3})
+    assert faiss.read_index(str(tmp_path / "merged" / "index")).nprobe == 3
 
 
 @pytest.mark.parametrize("kind", ["pq", "ivfpq"])

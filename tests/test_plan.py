@@ -8,12 +8,14 @@ from qgdr_pyserini.encode.faiss_types import INDEX_TYPES, IndexType
 from qgdr_pyserini.encode.plan import plan_indexes
 from tests.test_index_types import vectors
 
+STRINGS = ("HNSW8,SQ8", "IVF16,PQ4x4,RFlat", "PCA4,IVF4,Flat")
 
-@pytest.mark.parametrize("kind", INDEX_TYPES)
-@pytest.mark.parametrize(("passages", "dimension"), [(40, 8), (3000, 32), (1200, 50)])
+
+@pytest.mark.parametrize("kind", [*INDEX_TYPES, *STRINGS])
+@pytest.mark.parametrize(("passages", "dimension"), [(40, 8), (3000, 32), (1200, 52)])
 def test_the_size_of_an_index_is_foreseen(kind, passages, dimension, tmp_path):
     IndexType(kind).write(vectors(passages, dimension), tmp_path / "index")
-    (planned,) = (one for one in plan_indexes(passages, dimension, 8) if one.index_type == kind)
+    (planned,) = plan_indexes(passages, dimension, 8, [IndexType(kind)])
     # A header of a few hundred bytes is left out, and layers of a graph are drawn by lot.
     assert planned.index == pytest.approx((tmp_path / "index").stat().st_size, rel=0.02, abs=400)
 
@@ -25,6 +27,14 @@ def test_the_plan_is_a_table_of_all_kinds():
     flat = done.stdout.splitlines()[4].split()
     assert flat[1:4] == ["1,536", "32.3", "GB"]
     assert "23 h 21 min" in done.stdout
+
+
+def test_a_factory_string_is_planned():
+    asked = ["plan", "--passages", "1000000", "--index-type", "OPQ48,IVF4096,PQ48", "--index-type", "nothing"]
+    done = CliRunner().invoke(main, asked[:-2])
+    assert done.stdout.splitlines()[-1].split()[:2] == ["OPQ48,IVF4096,PQ48", "63"]
+    done = CliRunner().invoke(main, asked)
+    assert (done.exit_code, len(done.stderr.splitlines())) == (2, 1)
 
 
 @pytest.mark.parametrize("wrong", [["--passages", "1"], ["--dimension", "0"], ["--rate", "0"], []])

@@ -13,9 +13,9 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
-from qgdr_pyserini.train.recipe import Recipe
 
 from qgdr_pyserini.cli import main
+from qgdr_pyserini.train.recipe import Recipe
 
 _SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 

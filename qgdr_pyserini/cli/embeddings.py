@@ -48,7 +48,7 @@ def import_embeddings(
         index,
         ids=ids,
         encoder=encoder,
-        index_type=index_type or "flat",
+        index_type="flat" if index_type is None else index_type,
         index_parameters=index_parameters(parameters),
         allow_pickle=allow_pickle,
         overwrite=overwrite,

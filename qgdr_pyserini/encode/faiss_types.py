@@ -1,6 +1,6 @@
 """Index types: a name of ours or a FAISS factory string, its parameters checked, and the index it makes.
 
-FAISS is imported where it is first needed: `INDEX_TYPES` costs the command line nothing.
+FAISS and NumPy are imported where they are first needed: `INDEX_TYPES` costs the command line nothing.
 """
 
 from __future__ import annotations
@@ -9,11 +9,9 @@ import contextlib
 import dataclasses
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from qgdr_pyserini.errors import InputError, QgdrError
 
@@ -130,7 +128,7 @@ class IndexType:
         sq8
         """
         kept = self.parameters.given() if name in (None, self.name) else {}
-        return IndexType(name or self.name, IndexParameters(**kept | parameters.given()))
+        return IndexType(self.name if name is None else name, IndexParameters(**kept | parameters.given()))
 
     def factory_string(self, count: int, dimension: int) -> str:
         """Return the FAISS factory string for ``count`` vectors of ``dimension`` components.
@@ -209,7 +207,7 @@ class IndexType:
     def _fill(self, index: Any, vectors: Vectors) -> None:
         if self.name == "flat":
             # All at once: FAISS then allocates exactly what it needs, where blocks make it grow by doubling.
-            index.add(np.ascontiguousarray(vectors))
+            index.add(vectors)
             return
         if not index.is_trained:
             with _quiet_opq(index):
@@ -230,9 +228,8 @@ class IndexType:
                 part.hnsw.efConstruction = given.ef_construction or EF_CONSTRUCTION
                 part.hnsw.efSearch = given.ef_search or EF_SEARCH
             if hasattr(part, "pq"):
-                part.pq.cp.min_points_per_centroid = (
-                    1  # else FAISS warns once a part of a small corpus's code
-                )
+                # A small corpus is no reason for FAISS to warn once a part.
+                part.pq.cp.min_points_per_centroid = 1
         ivf = ivf_of(index)
         if ivf is not None:
             ivf.nprobe = given.nprobe or max(1, min(round(ivf.nlist * _PROBED), _MOST_PROBED))
@@ -275,16 +272,6 @@ class IndexType:
 
     def _refused(self, why: str) -> QgdrError:
         return QgdrError(f"index type {self.name!r}: {why}; {_HOW_TO_CHOOSE}")
-
-
-def refuse_not_finite(ids: Sequence[str], vectors: Vectors) -> None:
-    """Raise `QgdrError` if a vector holds NaN or infinity, which no search would ever find."""
-    broken = ~np.isfinite(vectors).all(axis=1)
-    if broken.any():
-        raise QgdrError(
-            f"the encoder's vector for passage {ids[int(broken.argmax())]!r} holds NaN or infinity; "
-            "check the encoder's weights"
-        )
 
 
 def cells(count: int) -> int:
@@ -389,6 +376,8 @@ def sample(vectors: Vectors, size: int = SAMPLE) -> Vectors:
 
     Evenly and not at random, so that the same vectors make the same index.
     """
+    import numpy as np
+
     if len(vectors) <= size:
         return np.ascontiguousarray(vectors)
     rows = np.linspace(0, len(vectors) - 1, size).astype(np.int64)
@@ -397,6 +386,8 @@ def sample(vectors: Vectors, size: int = SAMPLE) -> Vectors:
 
 def blocks(vectors: Vectors, size: int = BLOCK) -> Iterator[Vectors]:
     """Yield runs of vectors, each copied into memory when its turn comes."""
+    import numpy as np
+
     for start in range(0, len(vectors), size):
         yield np.ascontiguousarray(vectors[start : start + size])
 

@@ -22,7 +22,6 @@ from typing import Any
 import numpy as np
 
 from qgdr_pyserini.collection.corpus import Passage
-from qgdr_pyserini.encode.faiss_types import refuse_not_finite
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.files import read_lines, sync
 from qgdr_pyserini.model.dual_encoder import Vectors
@@ -244,6 +243,16 @@ class _Appended:
 
     def close(self) -> None:
         self._file.close()
+
+
+def refuse_not_finite(ids: Sequence[str], vectors: Vectors) -> None:
+    """Raise `QgdrError` if a vector holds NaN or infinity, which no search would ever find."""
+    broken = ~np.isfinite(vectors).all(axis=1)
+    if broken.any():
+        raise QgdrError(
+            f"the encoder's vector for passage {ids[int(broken.argmax())]!r} holds NaN or infinity; "
+            "check the encoder's weights"
+        )
 
 
 def _line(value: object) -> bytes:

@@ -110,9 +110,10 @@ def _each(index: Any) -> float:
     """Tell how many bytes a vector takes in an index."""
     if isinstance(index, faiss.IndexHNSW):
         # One vector in M is also in the layer above, and so on; each has its layer and where its links begin.
-        lowest = index.hnsw.nb_neighbors(0)
+        graph: Any = index.hnsw
+        lowest = graph.nb_neighbors(0)
         links = lowest + lowest / 2 / (lowest / 2 - 1)
-        return _each(faiss.downcast_index(index.storage)) + links * 4 + 4 + _NUMBER
+        return float(_each(faiss.downcast_index(index.storage)) + links * 4 + 4 + _NUMBER)
     if isinstance(index, faiss.IndexPreTransform):
         return _each(faiss.downcast_index(index.index))
     if isinstance(index, faiss.IndexRefine):
@@ -132,4 +133,4 @@ def _once(index: Any) -> int:
     floats += sum(step.d_in * step.d_out for step in transforms(index))
     ivf = ivf_of(index)
     cells = 0 if ivf is None else int(ivf.nlist * (_each(faiss.downcast_index(ivf.quantizer)) + _NUMBER))
-    return floats * _FLOAT + cells
+    return int(floats * _FLOAT + cells)

@@ -119,7 +119,7 @@ def article_is_held_out(title: str, share: float) -> bool:
 
 def _position(title: str) -> float:
     """Map a title to a number in [0, 1) that is the same on every machine."""
-    return int.from_bytes(hashlib.sha256(title.encode()).digest()[:8]) / 2**64
+    return int.from_bytes(place_by_digest(title)[:8]) / 2**64
 
 
 Corpus = Callable[[], Iterator[Passage]]

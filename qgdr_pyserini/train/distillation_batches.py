@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -19,6 +18,7 @@ from qgdr_pyserini.model.padding import Chunks, in_chunks
 from qgdr_pyserini.train.anchor import Anchor, draw_places
 from qgdr_pyserini.train.pairs import Pair, PairSource, SourceSettings, draw_batch
 from qgdr_pyserini.train.sampling import BlockedOrder, LanguageSampler, SamplerSettings, ShuffledOrder
+from qgdr_pyserini.train.selection import place_by_digest
 
 # Of a batch of pairs that is mixed, each of one source.
 _PARTS = 8
@@ -359,7 +359,7 @@ class Collator:
 
 def text_key(docid: str) -> int:
     """Turn a docid into a number that is the same in every process, as Python's own hash is not."""
-    return int.from_bytes(hashlib.blake2b(docid.encode(), digest_size=7).digest())
+    return int.from_bytes(place_by_digest(docid)[:7])
 
 
 def _check_scored(row: CandidateList) -> list[float]:

@@ -124,4 +124,4 @@ def unlabelled_rows(data: TrainingSet, held_out: Iterable[CandidateList], limit:
 
 
 def _id(lang: str, text: str) -> str:
-    return f"unlabelled-{lang}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    return f"unlabelled-{lang}-{place_by_digest(text)[:8].hex()}"

@@ -16,7 +16,14 @@ import matplotlib.pyplot as plt
 HERE = Path(__file__).parent
 REPORT = HERE.parent.parent / "runs" / "xquad" / "report.json"
 METRIC = "recall@10"
-LANGUAGES = {"en": "English", "es": "Spanish", "de": "German", "ru": "Russian", "zh": "Chinese", "ar": "Arabic"}
+LANGUAGES = {
+    "en": "English",
+    "es": "Spanish",
+    "de": "German",
+    "ru": "Russian",
+    "zh": "Chinese",
+    "ar": "Arabic",
+}
 SYSTEMS = {
     "bm25": ("BM25", "o"),
     "bm25-lexicon": ("BM25 with a dictionary", "s"),
@@ -51,8 +58,15 @@ def main() -> None:
             axes.hlines(places, 0, 1, color=grid, linewidth=1, zorder=1)
             for (system, (label, marker)), colour in zip(SYSTEMS.items(), colours, strict=True):
                 values = [scores[system]["languages"][lang]["score"] for lang in LANGUAGES]
-                axes.scatter(values, places, s=52, marker=marker, color=colour, label=label, zorder=2)
-            axes.set(xlim=(0, 1.02), xlabel="recall@10, 1,190 questions a language over 2,067 English passages")
+                look = (
+                    {"s": 110, "facecolors": "none", "edgecolors": colour}
+                    if system == "bm25"
+                    else {"s": 52, "color": colour}
+                )
+                axes.scatter(values, places, marker=marker, label=label, zorder=3, **look)
+            axes.set(
+                xlim=(0, 1.02), xlabel="recall@10, 1,190 questions a language over 2,067 English passages"
+            )
             axes.set_yticks(places, LANGUAGES.values())
             axes.tick_params(length=0)
             axes.spines[["top", "right", "left"]].set_visible(False)

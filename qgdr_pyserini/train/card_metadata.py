@@ -41,8 +41,8 @@ def card_metadata(record: Mapping[str, Any]) -> ModelCardData:
     Returns
     -------
     ModelCardData
-        Languages of the questions, licence, base model (unless that was a folder), data sets that are on the hub,
-        and recall on held-out queries.
+        Languages of the questions, licence, base model (unless that was a folder), data sets that are on the
+        hub, and recall on held-out queries.
 
     Examples
     --------
@@ -170,7 +170,9 @@ def renew_metadata(folder: Path, reports: Iterable[tuple[str, Path]] = ()) -> li
     try:
         data = card_metadata(record)
     except (KeyError, TypeError) as error:
-        raise InputError(f"no record of a training ({error!r}); qgdr train writes one", folder / RECORD) from None
+        raise InputError(
+            f"no record of a training ({error!r}); qgdr train writes one", folder / RECORD
+        ) from None
     results = [*held_out_results(record)]
     for data_set, path in reports:
         results += report_results(path, data_set, record["recipe"]["name"])
@@ -191,7 +193,9 @@ def _read_card(path: Path) -> ModelCard:
     try:
         return ModelCard(text, ignore_metadata_errors=True)
     except (ValueError, yaml.YAMLError) as error:
-        raise InputError(f"its metadata is not YAML ({' '.join(str(error).split())}); mend it", path) from None
+        raise InputError(
+            f"its metadata is not YAML ({' '.join(str(error).split())}); mend it", path
+        ) from None
 
 
 def _yaml(data: ModelCardData) -> str:

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import runpy
 import shlex
 from pathlib import Path
 
@@ -95,3 +96,32 @@ def test_files_that_contributing_names_exist():
     text = (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
     for file in re.findall(r"`((?:[a-z_]+/)+\w*(?:\.py)?)`", text):
         assert (REPOSITORY / file).exists() or (REPOSITORY / "qgdr_pyserini" / file).exists(), file
+
+
+def reference():
+    """The hook that makes pages from the code."""
+    pytest.importorskip("mkdocs", reason="THE REFERENCE WAS NOT MADE: pip install qgdr-pyserini[docs]")
+    return runpy.run_path(str(REPOSITORY / "docs" / "_hooks" / "reference.py"))
+
+
+def test_the_reference_has_every_command_with_its_options():
+    page = reference()["command_page"]()
+    assert "## qgdr encode-corpus {#encode-corpus}" in page
+    assert "| `--index DIR` | The index's directory. [required] |" in page
+    assert "qgdr encoders card qgdr --report google/xquad=runs/xquad/report.json" in page
+
+
+def test_the_reference_has_every_setting_with_type_default_and_meaning():
+    page = reference()["recipe_page"]()
+    assert (
+        "| `name` | str | required | The encoder's name; contains `qgdr` so that Pyserini finds it. |" in page
+    )
+    assert (
+        "| `threshold` | float ≥ -1, ≤ 1 | `0.5` | Pairs whose agreement is below it are dropped. |" in page
+    )
+    # What the warm-up has in common with the distillation is not said twice.
+    warmup = page.split("## `[warmup]`")[1].split("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)`", warmup, re.MULTILINE) == ["kd", "alpha", "beta"]
+    rows = re.findall(r"^\| `(\w+)` \| .* \| (.*) \|$", page, re.MULTILINE)
+    assert len(rows) > 100
+    assert [key for key, meaning in rows if not meaning] == []

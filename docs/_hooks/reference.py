@@ -62,7 +62,7 @@ def _options(command: click.Command, context: click.Context) -> str:
         for parameter in command.get_params(context)
         if isinstance(parameter, click.Option) and (record := parameter.get_help_record(context))
     ]
-    rows = [f"| `{names}` | {_escaped(text)} |" for names, text in records]
+    rows = [f"| `{names}` | {_escaped(' '.join(text.split()))} |" for names, text in records]
     return "\n".join(["| option | |", "|---|---|", *rows, ""])
 
 

@@ -1,4 +1,4 @@
-# `make demo` and `make test` need nothing but Python 3.11+ and a package index.
+# `make demo`, `make test` and `make docs` need nothing but Python 3.11+ and a package index.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,7 +13,7 @@ LIMIT := timeout --foreground --kill-after=30s
 PLUGIN_TESTS := $(wildcard tests/test_plugin_*.py) $(addprefix tests/test_,$(addsuffix .py, \
 	bm25 doctor encode_queries entry_points export java matching offline shims_needed uninstall))
 
-.PHONY: demo test test-pyserini2 lint clean
+.PHONY: demo test test-pyserini2 lint docs clean
 
 demo: $(READY)
 	$(BIN)/qgdr demo --output qgdr-demo
@@ -39,12 +39,16 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# The site, in build/site; a dead link, an unknown page or a broken docstring ends it. It needs no network.
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 OMP_NUM_THREADS=1 $(BIN)/python -m mkdocs build --strict
+
 # torch goes first: the pinned version is taken wherever pip finds it, before any range can pull another.
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; set PYTHON=") if sys.version_info < (3, 11) else 0'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt "$$(grep '^torch==' constraints.txt)"
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,docs]'
 	touch $@
 
 $(READY312): pyproject.toml constraints-py312.txt
@@ -54,4 +58,4 @@ $(READY312): pyproject.toml constraints-py312.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(VENV312) qgdr-demo
+	rm -rf $(VENV) $(VENV312) qgdr-demo build/site

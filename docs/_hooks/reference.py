@@ -62,8 +62,7 @@ def _options(command: click.Command, context: click.Context) -> str:
         for parameter in command.get_params(context)
         if isinstance(parameter, click.Option) and (record := parameter.get_help_record(context))
     ]
-    rows = [f"| `{names.replace('|', '¦')}` | {_escaped(text)} |" for names, text in records]
-    # A bar ends a table's cell even within code; one like it does not.
+    rows = [f"| `{names}` | {_escaped(' '.join(text.split()))} |" for names, text in records]
     return "\n".join(["| option | |", "|---|---|", *rows, ""])
 
 
@@ -71,52 +70,61 @@ def recipe_page() -> str:
     """Describe every setting of a recipe: its type, default and meaning."""
     parts = [
         "# Recipe settings\n",
-        "Every key of a `recipe.toml`, and of `qgdr train --set KEY=VALUE`. A group whose default is “left out” is a "
-        "stage that is left out, unless its table is in the recipe. How recipes are used is said on "
-        "[the page about training](../how-to/training.md).\n",
+        "Every key of a `recipe.toml`, and of `qgdr train --set KEY=VALUE`. A group whose default is "
+        "“left out” is a stage that is left out, unless its table is in the recipe. How recipes are used is "
+        "said on [the page about training](../how-to/training.md).\n",
     ]
-    printed: dict[type[BaseModel], str] = {}
-    for name, group in _groups(Recipe, ""):
+    groups = dict(_groups(Recipe, "", set()))
+    for group, name in groups.items():
         title = f"`[{name}]`" if name else "Top level"
-        parts += [f"## {title} {{#{_anchor(name)}}}\n", *_group(group, name, printed)]
+        parts += [f"## {title} {{#{_anchor(name)}}}\n", *_group(group, groups)]
     return "\n".join(parts)
 
 
-def _groups(settings: type[BaseModel], name: str) -> Iterator[tuple[str, type[BaseModel]]]:
-    yield name, settings
-    for key, field in settings.model_fields.items():
-        if group := _group_in(field.annotation):
-            yield from _groups(group, f"{name}.{key}" if name else key)
+def _groups(
+    group: type[BaseModel], name: str, seen: set[type[BaseModel]]
+) -> Iterator[tuple[type[BaseModel], str]]:
+    """Give each kind of group once, with the first name that it has; kinds before those derived from them."""
+    seen.add(group)
+    yield group, name
+    inner = [
+        (key, kind) for key, field in group.model_fields.items() if (kind := _group_in(field.annotation))
+    ]
+    for key, kind in sorted(inner, key=lambda pair: len(pair[1].__mro__)):
+        if kind not in seen:
+            yield from _groups(kind, f"{name}.{key}" if name else key, seen)
 
 
-def _group(group: type[BaseModel], name: str, printed: dict[type[BaseModel], str]) -> list[str]:
+def _group(group: type[BaseModel], groups: dict[type[BaseModel], str]) -> list[str]:
     fields = dict(group.model_fields)
-    lines = [_plain(inspect.cleandoc(group.__doc__ or "").split("\nParameters\n")[0])]
-    same = next((base for base in group.__mro__ if base in printed), None)
-    if same:
-        base = same.model_fields
+    lines = [_summary(group), ""]
+    base = next((base for base in group.__mro__[1:] if base in groups), None)
+    if base is not None:
+        inherited = base.model_fields
         fields = {
             key: field
             for key, field in fields.items()
-            if key not in base or _default(base[key]) != _default(field)
+            if key not in inherited or _default(inherited[key]) != _default(field)
         }
-        other = f"[`[{printed[same]}]`](#{_anchor(printed[same])})"
-        lines.append(f"The keys are those of {other}" + (", with these differences:\n" if fields else ".\n"))
-    printed.setdefault(group, name)
-    if fields:
-        meanings = _meanings(group)
-        lines += ["| key | type | default | |", "|---|---|---|---|"]
-        lines += [
-            f"| `{key}` | {_kind(field, f'{name}.{key}' if name else key)} | {_default(field)} | {meanings.get(key, '')} |"
-            for key, field in fields.items()
-        ]
-        lines.append("")
-    return lines
+        lines.append(
+            f"The keys are those of [`[{groups[base]}]`](#{_anchor(groups[base])}), with these differences:\n"
+        )
+    meanings = _meanings(group)
+    lines += ["| key | type | default | |", "|---|---|---|---|"]
+    for key, field in fields.items():
+        kind = _group_in(field.annotation)
+        shown = f"[group](#{_anchor(groups[kind])})" if kind else _kind(field)
+        text = _summary(kind) if kind else meanings.get(key, "")
+        lines.append(f"| `{key}` | {shown} | {_default(field)} | {text} |")
+    return [*lines, ""]
 
 
-def _kind(field: FieldInfo, name: str) -> str:
-    if _group_in(field.annotation):
-        return f"[group](#{_anchor(name)})"
+def _summary(group: type[BaseModel]) -> str:
+    """Give the first paragraph of a group's docstring, in one line."""
+    return _plain(" ".join(inspect.cleandoc(group.__doc__ or "").split("\n\n")[0].split()))
+
+
+def _kind(field: FieldInfo) -> str:
     limits = ", ".join(
         f"{sign} {getattr(limit, what):g}"
         for limit in field.metadata
@@ -176,10 +184,8 @@ def _anchor(name: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return text.replace("``", "`").replace("|", "\\|") + (
-        "" if text.endswith("\n") else "\n" if "\n\n" in text else ""
-    )
+    return text.replace("``", "`").replace("|", "\\|")
 
 
 def _escaped(text: str) -> str:
-    return re.sub(r"([<*|])", r"\\\1", text)
+    return re.sub(r"([*|])", r"\\\1", text).replace("<", "&lt;")

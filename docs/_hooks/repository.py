@@ -28,6 +28,8 @@ _ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 _FENCE = re.compile(r"(^ *```.*?^ *```$)", re.MULTILINE | re.DOTALL)
 _FRONT = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 _FORMULA = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
+# Docstrings have formulas as Sphinx does.
+_DIRECTIVE = re.compile(r"<p>\.\. math:: (.*?)</p>", re.DOTALL)
 _log = logging.getLogger("mkdocs.hooks.repository")
 
 
@@ -78,9 +80,13 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Write formulas as MathML, which browsers show without a script."""
-    return _FORMULA.sub(
-        lambda m: convert(html.unescape(m[2]), display="block" if m[1] == "div" else "inline"), content
-    )
+    content = _FORMULA.sub(lambda match: _mathml(match[2], block=match[1] == "div"), content)
+    return _DIRECTIVE.sub(lambda match: _mathml(match[1], block=True), content)
+
+
+def _mathml(formula: str, *, block: bool) -> str:
+    written: str = convert(html.unescape(formula), display="block" if block else "inline")
+    return written
 
 
 def _root(config: MkDocsConfig) -> Path:

@@ -58,7 +58,12 @@ def main() -> None:
             axes.hlines(places, 0, 1, color=grid, linewidth=1, zorder=1)
             for (system, (label, marker)), colour in zip(SYSTEMS.items(), colours, strict=True):
                 values = [scores[system]["languages"][lang]["score"] for lang in LANGUAGES]
-                axes.scatter(values, places, s=52, marker=marker, color=colour, label=label, zorder=2)
+                look = (
+                    {"s": 110, "facecolors": "none", "edgecolors": colour}
+                    if system == "bm25"
+                    else {"s": 52, "color": colour}
+                )
+                axes.scatter(values, places, marker=marker, label=label, zorder=3, **look)
             axes.set(
                 xlim=(0, 1.02), xlabel="recall@10, 1,190 questions a language over 2,067 English passages"
             )

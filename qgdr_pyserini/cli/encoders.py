@@ -97,8 +97,8 @@ def _show_settings(tower: Tower) -> None:
 def card(encoder: str, reports: tuple[str, ...]) -> None:
     """Write the metadata of the model card of ENCODER anew, from its training.json and from reports.
 
-    The card's text stays as it is. The Hugging Face hub reads the metadata: languages, licence, base model, data
-    sets and results. A system in a report has the encoder's name.
+    The card's text stays as it is. The Hugging Face hub reads the metadata: languages, licence, base
+    model, data sets and results. In a report, the system of the encoder's name is taken.
 
     \b
     Example:

@@ -27,7 +27,7 @@ _ON_HUB = {
 }
 _HUB_FILE = re.compile(r"hf://datasets/([^/]+/[^/]+)/")
 _TAGS = ["cross-lingual-retrieval", "pyserini", "qgdr"]
-_TASK = {"task_type": "information-retrieval", "task_name": "Information Retrieval"}
+_HELD_OUT = ("held-out", "Held-out queries of the training data")
 
 
 def card_metadata(record: Mapping[str, Any]) -> ModelCardData:
@@ -41,8 +41,8 @@ def card_metadata(record: Mapping[str, Any]) -> ModelCardData:
     Returns
     -------
     ModelCardData
-        Languages of the questions, licence, base model (unless that was a folder), data sets that are on the hub,
-        and recall on held-out queries.
+        Languages of the questions, licence, base model (unless that was a folder), data sets that are on the
+        hub, and recall on held-out queries.
 
     Examples
     --------
@@ -84,15 +84,7 @@ def held_out_results(record: Mapping[str, Any]) -> list[EvalResult]:
     held_out = record["held_out"]
     counts = held_out["queries"]
     return [
-        EvalResult(
-            **_TASK,
-            dataset_type="held-out",
-            dataset_name="Held-out queries of the training data",
-            dataset_config=lang,
-            metric_type=_spelled(metric),
-            metric_name=metric,
-            metric_value=round(value, 4),
-        )
+        _result(*_HELD_OUT, lang, metric, value)
         for metric, values in held_out.items()
         if metric != "queries"
         for lang, value in values.items()
@@ -126,18 +118,22 @@ def report_results(path: Path, data_set: str, system: str) -> list[EvalResult]:
         if system not in systems:
             raise InputError(f"has no system {system!r}, but {', '.join(systems)}", path)
         for lang, row in systems[system]["languages"].items():
-            found.append(
-                EvalResult(
-                    **_TASK,
-                    dataset_type=data_set,
-                    dataset_name=data_set,
-                    dataset_config=lang,
-                    metric_type=_spelled(metric),
-                    metric_name=metric,
-                    metric_value=round(row["score"], 4),
-                )
-            )
+            found.append(_result(data_set, data_set, lang, metric, row["score"]))
     return found
+
+
+def _result(data_set: str, name: str, lang: str, metric: str, value: float) -> EvalResult:
+    return EvalResult(
+        task_type="information-retrieval",
+        task_name="Information Retrieval",
+        dataset_type=data_set,
+        dataset_name=name,
+        dataset_config=lang,
+        # As the hub spells it: recall_at_10.
+        metric_type=metric.replace("@", "_at_"),
+        metric_name=metric,
+        metric_value=round(value, 4),
+    )
 
 
 def with_metadata(data: ModelCardData, body: str) -> str:
@@ -176,7 +172,7 @@ def renew_metadata(folder: Path, reports: Iterable[tuple[str, Path]] = ()) -> li
     results = [*held_out_results(record)]
     for data_set, path in reports:
         results += report_results(path, data_set, record["recipe"]["name"])
-    for key, value in card.data.to_dict().items():
+    for key, value in _values(card.data).items():
         if key != "model-index":
             data[key] = value
     data.eval_results = results or None
@@ -199,10 +195,10 @@ def _read_card(path: Path) -> ModelCard:
 
 
 def _yaml(data: ModelCardData) -> str:
-    text: str = yaml.safe_dump(data.to_dict(), sort_keys=False, allow_unicode=True, default_flow_style=None)
+    text: str = yaml.safe_dump(_values(data), sort_keys=False, allow_unicode=True, default_flow_style=None)
     return text
 
 
-def _spelled(metric: str) -> str:
-    """Spell a metric as results on the hub do: ``recall@10`` as ``recall_at_10``."""
-    return metric.replace("@", "_at_")
+def _values(data: ModelCardData) -> dict[str, Any]:
+    values: dict[str, Any] = data.to_dict()  # type: ignore[no-untyped-call]
+    return values

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import textwrap
 from collections.abc import Iterator
-from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,13 +38,23 @@ def _list_loaders() -> str:
 
     lines = []
     for loader in all_loaders().values():
-        takes = f"; takes {', '.join(loader.flags)}" if loader.flags else ""
-        text = textwrap.wrap(loader.help + takes, _WIDTH - _COLUMN, break_on_hyphens=False)
+        name = f"  {loader.usage}"
         # A long name has a line of its own, as in the list of options.
-        names = [loader.usage] if len(loader.usage) < _COLUMN - 2 else [loader.usage, ""]
-        text = [""] * (len(names) - 1) + text
-        lines += [f"  {name:<{_COLUMN - 2}}{part}" for name, part in zip_longest(names, text, fillvalue="")]
-    return "\n".join(line.rstrip() for line in lines)
+        if len(name) >= _COLUMN:
+            lines.append(name)
+            name = ""
+        takes = f"; takes {', '.join(loader.flags)}" if loader.flags else ""
+        first, others = f"{name:<{_COLUMN}}", " " * _COLUMN
+        lines.append(
+            textwrap.fill(
+                loader.help + takes,
+                _WIDTH,
+                initial_indent=first,
+                subsequent_indent=others,
+                break_on_hyphens=False,
+            )
+        )
+    return "\n".join(lines)
 
 
 @collection.command(cls=_BuildCommand)

@@ -107,7 +107,7 @@ def reference():
 def test_the_reference_has_every_command_with_its_options():
     page = reference()["command_page"]()
     assert "## qgdr encode-corpus {#encode-corpus}" in page
-    assert "| `--index DIR` | The index's directory. [required] |" in page
+    assert "| `--index DIR` | The index's directory. \\[required] |" in page
     assert "qgdr encoders card qgdr --report google/xquad=runs/xquad/report.json" in page
 
 

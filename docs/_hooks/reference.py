@@ -188,4 +188,4 @@ def _plain(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    return re.sub(r"([*|])", r"\\\1", text).replace("<", "&lt;")
+    return re.sub(r"([*|\[])", r"\\\1", text).replace("<", "&lt;")

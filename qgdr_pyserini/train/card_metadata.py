@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from huggingface_hub import EvalResult, ModelCard, ModelCardData
+from huggingface_hub import CardData, EvalResult, ModelCard, ModelCardData
 
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.files import atomic_text, read_json
@@ -199,6 +199,6 @@ def _yaml(data: ModelCardData) -> str:
     return text
 
 
-def _values(data: ModelCardData) -> dict[str, Any]:
+def _values(data: CardData) -> dict[str, Any]:
     values: dict[str, Any] = data.to_dict()  # type: ignore[no-untyped-call]
     return values

@@ -16,7 +16,7 @@ STRINGS = ("HNSW16,SQ8", "IVF16,PQ4x4,RFlat", "PCA4,IVF4,Flat")
 def test_the_size_of_an_index_is_foreseen(kind, passages, dimension, tmp_path):
     IndexType(kind).write(vectors(passages, dimension), tmp_path / "index")
     (planned,) = plan_indexes(passages, dimension, 8, [IndexType(kind)])
-    # Headers of a few hundred bytes are left out, one for each index in an index; layers of a graph are random.
+    # Headers of a few hundred bytes are left out, one for each index inside; layers of a graph are random.
     headers = 400 if kind in INDEX_TYPES else 800
     assert planned.index == pytest.approx((tmp_path / "index").stat().st_size, rel=0.02, abs=headers)
 

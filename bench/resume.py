@@ -52,7 +52,7 @@ def main() -> None:
 
 def encode(corpus: Path, index: Path, encoder: str, answer: Any = None, assemble: bool = True) -> None:
     """Encode, resuming; tell how long it took and how much memory it needed."""
-    from qgdr_pyserini.encode import encode_corpus, journal
+    from qgdr_pyserini.encode import encode_corpus, faiss_types, journal
     from qgdr_pyserini.encode.options import EncodingOptions
 
     options = EncodingOptions(device="cpu", precision="fp32", window=WINDOW if assemble else 1024)
@@ -68,7 +68,7 @@ def encode(corpus: Path, index: Path, encoder: str, answer: Any = None, assemble
 
     journal.Journal.resume = timed  # type: ignore[method-assign,assignment]
     if not assemble:
-        encode_corpus.IndexType.write = lambda self, vectors, path: path.touch()  # type: ignore[method-assign]
+        faiss_types.IndexType.write = lambda self, vectors, path: path.touch()  # type: ignore[method-assign]
     done = encode_corpus.encode_corpus(corpus, index, encoder, resume=True, options=options)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     if answer is not None:

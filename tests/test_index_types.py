@@ -137,6 +137,13 @@ def test_any_factory_string_makes_an_index(string, recall, tmp_path, capfd):
     )
 
 
+def test_a_rotation_of_fewer_vectors_than_components_is_refused(tmp_path):
+    with pytest.raises(
+        QgdrError, match=r"of 20 passages \(OPQ needs as many as a vector has components, 32\)"
+    ):
+        IndexType("OPQ4,PQ4x2").write(vectors(20), tmp_path / "index")
+
+
 def test_parameters_shape_the_index_and_are_saved_in_it(tmp_path):
     def made(name, **parameters):
         IndexType(name, IndexParameters(**parameters)).write(vectors(300), tmp_path / "index")

@@ -190,13 +190,14 @@ class IndexType:
         """
         count, dimension = vectors.shape
         index = self.empty(count, dimension)
+        for step in transforms(index):
+            # FAISS 1.15 writes beyond its buffer, and the process dies.
+            if isinstance(step, _faiss().OPQMatrix) and count < step.d_in:
+                raise self._too_few(count, f"OPQ needs as many as a vector has components, {step.d_in}")
         try:
             self._fill(index, vectors)
         except RuntimeError as error:
-            raise QgdrError(
-                f"index type {self.name}: cannot be made of {count:,} passages ({_reason(error)}); choose "
-                "another with --index-type, beside --resume where they are encoded already"
-            ) from None
+            raise self._too_few(count, _reason(error)) from None
         try:
             _faiss().write_index(index, str(path))
         except RuntimeError as error:
@@ -269,6 +270,12 @@ class IndexType:
             if name in has or template:
                 raise QgdrError(f"index type {self.name}: has no {option}; leave it out")
             raise QgdrError(f"index type {self.name}: a factory string says {option} itself; write it there")
+
+    def _too_few(self, count: int, why: str) -> QgdrError:
+        return QgdrError(
+            f"index type {self.name}: cannot be made of {count:,} passages ({why}); choose another with "
+            "--index-type, beside --resume where they are encoded already"
+        )
 
     def _refused(self, why: str) -> QgdrError:
         return QgdrError(f"index type {self.name!r}: {why}; {_HOW_TO_CHOOSE}")

@@ -130,7 +130,10 @@ def _once(index: Any) -> int:
     for part in parts(index):
         floats += part.pq.ksub * part.d if hasattr(part, "pq") else 0
         floats += 2 * part.d if hasattr(part, "sq") and part.sq.qtype == faiss.ScalarQuantizer.QT_8bit else 0
-    floats += sum(step.d_in * step.d_out for step in transforms(index))
+    for step in transforms(index):
+        # A PCA is kept whole, with its mean and its eigenvalues, beside the part that is used.
+        whole = step.d_in + 2 if isinstance(step, faiss.PCAMatrix) else 0
+        floats += step.d_in * (step.d_out + whole)
     ivf = ivf_of(index)
     cells = 0 if ivf is None else int(ivf.nlist * (_each(faiss.downcast_index(ivf.quantizer)) + _NUMBER))
     return int(floats * _FLOAT + cells)

@@ -10,8 +10,9 @@ VENV312 := .venv312
 BIN312 := $(VENV312)/bin
 READY312 := $(VENV312)/.installed
 LIMIT := timeout --foreground --kill-after=30s
-PLUGIN_TESTS := $(wildcard tests/test_plugin_*.py) $(addprefix tests/test_,$(addsuffix .py, \
-	bm25 doctor encode_queries entry_points export java matching offline shims_needed uninstall))
+PLUGIN_TESTS := $(wildcard tests/pyserini_plugin/test_plugin_*.py) $(addprefix tests/pyserini_plugin/test_,$(addsuffix .py, \
+	bm25 doctor entry_points java matching offline shims_needed uninstall)) tests/encode/test_encode_queries.py \
+	tests/encode/test_export.py
 
 .PHONY: demo test test-pyserini2 lint docs clean
 
@@ -21,7 +22,7 @@ demo: $(READY)
 # Threads of several processes that share cores wait for each other.
 test test-pyserini2: export OMP_NUM_THREADS := 1
 
-# Files in the order of their names: the long ones are not the last.
+# Folders and files in the order of their names: the long ones are not the last.
 test: $(READY) lint
 	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 

@@ -6,6 +6,7 @@ import threading
 import numpy as np
 import pytest
 import torch
+from tests.test_encode_corpus import passage
 from transformers import BertConfig, BertModel
 
 from qgdr_pyserini.collection.corpus import write_corpus
@@ -19,7 +20,6 @@ from qgdr_pyserini.model.inference.devices import encode_passages
 from qgdr_pyserini.model.inference.packing import pack
 from qgdr_pyserini.model.inference.precision import choose_precision, lay_out, set_precision
 from qgdr_pyserini.model.inference.prefetch import prefetch
-from tests.test_encode_corpus import passage
 
 TEXTS = [passage(number).text for number in range(40)]
 

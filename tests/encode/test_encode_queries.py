@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from tests.test_index_types import options, passage
 
 from qgdr_pyserini.collection.corpus import write_corpus
 from qgdr_pyserini.collection.topics import write_topics
@@ -16,7 +17,6 @@ from qgdr_pyserini.encode.faiss_types import INDEX_TYPES
 from qgdr_pyserini.encode.queries import encode_queries, refuse_other_encoder
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.dual_encoder import DualEncoder
-from tests.test_index_types import options, passage
 
 QUERIES = {"en-1": "which river passes vienna", "de-2": "wo ist die donau", "en-3": "black forest north"}
 

@@ -11,7 +11,7 @@ from qgdr_pyserini.cli import main
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.train.card_metadata import card_metadata, renew_metadata, report_results, with_metadata
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+REPOSITORY = Path(__file__).resolve().parents[2]
 BODY = "# my-qgdr\n\nA text that stays, --- and all.\n"
 RECORD = {
     "recipe": {

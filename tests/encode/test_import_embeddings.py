@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from tests.test_index_types import vectors
 
 from qgdr_pyserini.cli import main
 from qgdr_pyserini.encode.importing import import_embeddings
 from qgdr_pyserini.encode.queries import refuse_other_encoder
 from qgdr_pyserini.errors import QgdrError
-from tests.test_index_types import vectors
 
 IDS = [f"d{i}" for i in range(60)]
 ROWS = vectors(60)

@@ -17,7 +17,7 @@ import pytest
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.pyserini_plugin import commands, hook
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import time
 
 import pytest
 import torch
+from tests.test_encode_corpus import files, passage
 
 from qgdr_pyserini.collection.corpus import Passage, write_corpus
 from qgdr_pyserini.encode.encode_corpus import encode_corpus
@@ -20,7 +21,6 @@ from qgdr_pyserini.encode.options import EncodingOptions
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.lock import only_writer
 from qgdr_pyserini.model.dual_encoder import DualEncoder
-from tests.test_encode_corpus import files, passage
 
 KILLS = int(os.environ.get("QGDR_KILLS", "3"))
 OPTIONS = EncodingOptions(device="cpu", batch_tokens=400, window=16, precision="fp32")

@@ -5,14 +5,14 @@ import shutil
 import faiss
 import numpy as np
 import pytest
+from tests.test_flat_search import flat
+from tests.test_index_types import corpus, options, shards, vectors  # noqa: F401  fixtures
 
 from qgdr_pyserini.collection.topics import write_topics
 from qgdr_pyserini.encode.merge import merge_shards
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.pyserini_plugin.search import search
 from qgdr_pyserini.pyserini_plugin.several_indexes import SeveralIndexes
-from tests.test_flat_search import flat
-from tests.test_index_types import corpus, options, shards, vectors  # noqa: F401  fixtures
 
 
 @pytest.fixture

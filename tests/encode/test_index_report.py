@@ -4,6 +4,7 @@ import faiss
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from tests.test_index_types import options, passage
 
 from qgdr_pyserini.cli import main
 from qgdr_pyserini.collection.corpus import write_corpus
@@ -13,7 +14,6 @@ from qgdr_pyserini.encode.faiss_types import INDEX_TYPES
 from qgdr_pyserini.encode.importing import import_embeddings
 from qgdr_pyserini.encode.report import report_index
 from qgdr_pyserini.errors import QgdrError
-from tests.test_index_types import options, passage
 
 SETTINGS = {"hnsw": "efSearch 128", "ivf": "nprobe 1", "ivfpq": "nprobe 1"}
 

@@ -19,7 +19,7 @@ from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.pooling import pool
 from qgdr_pyserini.model.registry import find_encoder
 
-XQUAD = Path(__file__).resolve().parent.parent / "runs" / "xquad"
+XQUAD = Path(__file__).resolve().parents[2] / "runs" / "xquad"
 QUESTIONS_APART = 50
 
 TEXTS = [

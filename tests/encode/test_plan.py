@@ -2,11 +2,11 @@
 
 import pytest
 from click.testing import CliRunner
+from tests.test_index_types import vectors
 
 from qgdr_pyserini.cli.main import main
 from qgdr_pyserini.encode.faiss_types import INDEX_TYPES, IndexType
 from qgdr_pyserini.encode.plan import plan_indexes
-from tests.test_index_types import vectors
 
 STRINGS = ("HNSW16,SQ8", "IVF16,PQ4x4,RFlat", "PCA4,IVF4,Flat")
 

@@ -22,7 +22,7 @@ from qgdr_pyserini.evaluate.reproduce.reproduction import (
 from qgdr_pyserini.evaluate.reproduce.workflow import remake
 from qgdr_pyserini.files import checksum
 
-RUNS = Path(__file__).resolve().parent.parent / "runs"
+RUNS = Path(__file__).resolve().parents[2] / "runs"
 SMALL = """
 about = "BM25 on the sample collection"
 collection = "qgdr collection build sample --output {collection}"

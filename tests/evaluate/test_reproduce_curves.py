@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from qgdr_pyserini.cli.main import main
 from qgdr_pyserini.evaluate.reproduce.reproduction import choices, expand, fill, read_reproduction
 
-RUNS = Path(__file__).resolve().parent.parent / "runs"
+RUNS = Path(__file__).resolve().parents[2] / "runs"
 TOML = """
 about = "Re-ranking by a teacher that sees some of the answers"
 data = "make.py"

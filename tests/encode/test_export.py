@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 from click.testing import CliRunner
+from tests.test_index_types import corpus, vectors  # noqa: F401  a fixture
 
 from qgdr_pyserini.cli.main import main
 from qgdr_pyserini.encode.encode_corpus import encode_corpus
@@ -15,7 +16,6 @@ from qgdr_pyserini.encode.importing import import_embeddings
 from qgdr_pyserini.encode.options import EncodingOptions
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.pyserini_plugin.lucene_vectors import LocalDenseSearcher
-from tests.test_index_types import corpus, vectors  # noqa: F401  a fixture
 
 EXACT = ("flat", "hnsw", "ivf")
 

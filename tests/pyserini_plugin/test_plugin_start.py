@@ -12,7 +12,7 @@ import pytest
 
 from qgdr_pyserini.pyserini_plugin import hook
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+REPOSITORY = Path(__file__).resolve().parents[2]
 PTH = REPOSITORY / "qgdr_pyserini" / "pyserini_plugin" / "qgdr_pyserini.pth"
 
 

@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyserini.encode import QueryEncoder
 from pyserini.search.faiss import FaissSearcher
+from tests.test_index_types import corpus, options, vectors  # noqa: F401  a fixture
 
 from qgdr_pyserini.encode.encode_corpus import encode_corpus
 from qgdr_pyserini.pyserini_plugin.encoders import QgdrQueryEncoder
 from qgdr_pyserini.pyserini_plugin.flat_search import FlatSearch, search_flat_indexes_exactly
-from tests.test_index_types import corpus, options, vectors  # noqa: F401  a fixture
 
 NOISE = np.random.default_rng(5)
 

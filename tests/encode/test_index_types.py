@@ -10,6 +10,7 @@ import torch  # noqa: F401  before faiss
 
 # isort: split
 import faiss
+from tests.test_encode_corpus import WORDS, files
 
 from qgdr_pyserini.collection.corpus import Passage, write_corpus
 from qgdr_pyserini.encode.encode_corpus import encode_corpus
@@ -17,7 +18,6 @@ from qgdr_pyserini.encode.faiss_types import INDEX_TYPES, IndexParameters, Index
 from qgdr_pyserini.encode.merge import merge_shards
 from qgdr_pyserini.encode.options import EncodingOptions, Shard
 from qgdr_pyserini.errors import InputError, QgdrError
-from tests.test_encode_corpus import WORDS, files
 
 RECALL = {"flat": 1.0, "fp16": 0.98, "sq8": 0.9, "pq": 0.2, "hnsw": 0.95, "ivf": 0.7, "ivfpq": 0.2}
 

@@ -137,7 +137,7 @@ def test_what_was_stopped_goes_on_and_one_more_value_makes_its_runs_alone(made: 
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        ('over = "share"', 'over = "shore"', "'shore' is no name in 'vary'"),
+        ('over = "share"', 'over = "shore"', "'shore' is not a name in 'vary'"),
         ('metric = "hit_rate@1"', 'metric = "mrr@10"', "'mrr@10' is not among 'metrics'"),
         ('["10", "100"]', '["10", "all"]', "'all' in vary.share is not a number"),
         ('"as found" = "first"', '"as found" = "last"', "no commands for 'last'"),

@@ -165,11 +165,11 @@ def test_a_table_for_each_value_tests_within_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        ('spread = "seed"', 'spread = "seed"\nover = "help"', "'help' is no name in 'vary'"),
-        ('spread = "seed"', 'spread = "seed"\ntitles = { a = "b" }', "title for 'a', which is no value"),
-        ("[table]", '[options.help]\na = ""\n[table]', "options: 'help' is no name in 'vary'"),
+        ('spread = "seed"', 'spread = "seed"\nover = "help"', "'help' is not a name in 'vary'"),
+        ('spread = "seed"', 'spread = "seed"\ntitles = { a = "b" }', "title for 'a', which is not a value"),
+        ("[table]", '[options.help]\na = ""\n[table]', "options: 'help' is not a name in 'vary'"),
         ("[table]", '[options.seed]\n1 = ""\n[table]', "options.seed: has none for '2'"),
-        ('spread = "seed"', 'spread = "seeds"', "'seeds' is no name in 'vary'"),
+        ('spread = "seed"', 'spread = "seeds"', "'seeds' is not a name in 'vary'"),
         ('baseline = "one half"', 'baseline = "half"', "baseline 'half' is none of its rows"),
         ('"nearly all" = "most-{seed}"', '"nearly all" = "all-{seed}"', "no commands for 'all-{seed}'"),
         ("mean_of =", "by_language = false\nmean_of =", "its columns are languages"),

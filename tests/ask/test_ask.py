@@ -6,6 +6,7 @@ import re
 import shutil
 
 import pytest
+from asked import FLAT, qgdr, sample
 from click.testing import CliRunner
 from rich.console import Console
 
@@ -18,7 +19,6 @@ from qgdr_pyserini.collection.corpus import Passage, read_corpus
 from qgdr_pyserini.collection.topics import read_topics
 from qgdr_pyserini.encode.encode_corpus import encode_corpus
 from qgdr_pyserini.errors import InputError, QgdrError
-from tests.asked import FLAT, qgdr, sample
 
 QUESTION = "Welcher Fluss fließt durch Wien?"
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+from asked import Server, qgdr, sample
 
 from qgdr_pyserini.ask.asking import AskRequest, ask
 from qgdr_pyserini.collection.topics import read_topics
@@ -21,7 +22,6 @@ from qgdr_pyserini.model.registry import find_encoder
 from qgdr_pyserini.serve.batching import Batcher, Busy
 from qgdr_pyserini.serve.limits import DEFAULTS
 from qgdr_pyserini.serve.running import ServeRequest, serve
-from tests.asked import Server, qgdr, sample
 
 QUESTION = "Welcher Fluss fließt durch Wien?"
 EVIL = "<img src=x onerror=alert(1)>"

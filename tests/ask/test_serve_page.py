@@ -8,11 +8,11 @@ import os
 from pathlib import Path
 
 import pytest
+from asked import FLAT, Server, sample
+from browsing import chromium
 
 from qgdr_pyserini.collection.topics import read_topics
 from qgdr_pyserini.encode.encode_corpus import encode_corpus
-from tests.asked import FLAT, Server, sample
-from tests.browsing import chromium
 
 EVIL = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
 GERMAN = "Welcher Fluss fließt durch Wien?"

@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from tests.test_index_types import options, passage
+from test_index_types import options, passage
 
 from qgdr_pyserini.collection.corpus import write_corpus
 from qgdr_pyserini.collection.topics import write_topics

@@ -12,7 +12,7 @@ import time
 
 import pytest
 import torch
-from tests.test_encode_corpus import files, passage
+from test_encode_corpus import files, passage
 
 from qgdr_pyserini.collection.corpus import Passage, write_corpus
 from qgdr_pyserini.encode.encode_corpus import encode_corpus

@@ -6,7 +6,7 @@ import threading
 import numpy as np
 import pytest
 import torch
-from tests.test_encode_corpus import passage
+from test_encode_corpus import passage
 from transformers import BertConfig, BertModel
 
 from qgdr_pyserini.collection.corpus import write_corpus

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 from click.testing import CliRunner
-from tests.test_index_types import corpus, vectors  # noqa: F401  a fixture
+from test_index_types import corpus, vectors  # noqa: F401  a fixture
 
 from qgdr_pyserini.cli.main import main
 from qgdr_pyserini.encode.encode_corpus import encode_corpus

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from tests.test_index_types import vectors
+from test_index_types import vectors
 
 from qgdr_pyserini.cli import main
 from qgdr_pyserini.encode.importing import import_embeddings

@@ -4,7 +4,7 @@ import faiss
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from tests.test_index_types import options, passage
+from test_index_types import options, passage
 
 from qgdr_pyserini.cli import main
 from qgdr_pyserini.collection.corpus import write_corpus

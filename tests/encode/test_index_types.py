@@ -10,7 +10,7 @@ import torch  # noqa: F401  before faiss
 
 # isort: split
 import faiss
-from tests.test_encode_corpus import WORDS, files
+from test_encode_corpus import WORDS, files
 
 from qgdr_pyserini.collection.corpus import Passage, write_corpus
 from qgdr_pyserini.encode.encode_corpus import encode_corpus

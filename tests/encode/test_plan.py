@@ -2,7 +2,7 @@
 
 import pytest
 from click.testing import CliRunner
-from tests.test_index_types import vectors
+from test_index_types import vectors
 
 from qgdr_pyserini.cli.main import main
 from qgdr_pyserini.encode.faiss_types import INDEX_TYPES, IndexType

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyserini.encode import QueryEncoder
 from pyserini.search.faiss import FaissSearcher
-from tests.test_index_types import corpus, options, vectors  # noqa: F401  a fixture
+from test_index_types import corpus, options, vectors  # noqa: F401  a fixture
 
 from qgdr_pyserini.encode.encode_corpus import encode_corpus
 from qgdr_pyserini.pyserini_plugin.encoders import QgdrQueryEncoder

@@ -5,8 +5,8 @@ import shutil
 import faiss
 import numpy as np
 import pytest
-from tests.test_flat_search import flat
-from tests.test_index_types import corpus, options, shards, vectors  # noqa: F401  fixtures
+from test_flat_search import flat
+from test_index_types import corpus, options, shards, vectors  # noqa: F401  fixtures
 
 from qgdr_pyserini.collection.topics import write_topics
 from qgdr_pyserini.encode.merge import merge_shards

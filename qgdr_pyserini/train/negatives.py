@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-import os
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import Field
 
 from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.collection.tevatron import Candidate, CandidateList
-from qgdr_pyserini.errors import InputError, QgdrError
-from qgdr_pyserini.files import read_lines
+from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.teacher import Query, Teacher
 from qgdr_pyserini.settings import Settings
 
@@ -141,26 +137,6 @@ def below_positives(
     return [p for p, score in zip(passages, scores[len(positives) :], strict=True) if score < limit]
 
 
-def read_ranking(path: str | os.PathLike[str]) -> dict[str, list[str]]:
-    """Read a TREC run, such as BM25's: docids by query id, best first.
-
-    Raises
-    ------
-    InputError
-        If a line is not ``qid Q0 docid rank score tag``.
-    """
-    scored: dict[str, list[tuple[float, str]]] = defaultdict(list)
-    for number, line in read_lines(path):
-        fields = line.split()
-        if len(fields) != 6:
-            raise InputError(f"has {len(fields)} fields; needs qid Q0 docid rank score tag", path, number)
-        scored[fields[0]].append((_number(fields[4], path, number), fields[2]))
-    # Sorting is stable: what is scored alike stays in the run's order.
-    return {
-        qid: [docid for _, docid in sorted(hits, key=lambda hit: -hit[0])] for qid, hits in scored.items()
-    }
-
-
 def _scored(item: Candidate) -> float:
     if item.score is None:
         raise QgdrError(f"passage {item.passage.docid!r} has no score; run 'qgdr score' first")
@@ -175,13 +151,3 @@ def _look_up(docid: str, corpus: Mapping[str, Passage]) -> Passage:
     if docid not in corpus:
         raise QgdrError(f"docid {docid!r} was retrieved but is not in the corpus; give the corpus searched")
     return corpus[docid]
-
-
-def _number(text: str, path: str | os.PathLike[str], line: int) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise InputError(f"score {text!r} is no finite number", path, line)
-    return value

@@ -9,10 +9,9 @@ from pathlib import Path
 from qgdr_pyserini.collection.corpus import Passage, read_corpus
 from qgdr_pyserini.collection.tevatron import Candidate, CandidateList
 from qgdr_pyserini.collection.topics import read_topics, topics_language
-from qgdr_pyserini.collection.trec import write_run
+from qgdr_pyserini.collection.trec import read_run, write_run
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.model.teacher import Query, Teacher
-from qgdr_pyserini.train.negatives import read_ranking
 from qgdr_pyserini.train.scores import score_rows
 
 AnyPath = str | os.PathLike[str]
@@ -114,10 +113,10 @@ def rerank(
 def _read_rankings(runs: Sequence[AnyPath], depth: int) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for run in runs:
-        for qid, docids in read_ranking(run).items():
+        for qid, hits in read_run(run).items():
             if qid in found:
                 raise InputError(f"query {qid!r} is in another run too; give one run a query", run)
-            found[qid] = docids[:depth]
+            found[qid] = list(hits)[:depth]
     if not found:
         raise InputError("ranks no query, so there is nothing to rank again", runs[0])
     return found

@@ -9,6 +9,7 @@ from typing import Any
 
 from qgdr_pyserini.collection.corpus import read_corpus
 from qgdr_pyserini.collection.tevatron import CandidateList, read_candidates, write_candidates
+from qgdr_pyserini.collection.trec import read_run
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.prompt import language_name
@@ -17,7 +18,7 @@ from qgdr_pyserini.model.teacher import Query, Teacher
 from qgdr_pyserini.train.combination import combine, fit, quality
 from qgdr_pyserini.train.generation import GenerationSettings, Search, generate_rows, keep_good
 from qgdr_pyserini.train.mining import search_with
-from qgdr_pyserini.train.negatives import NegativeSettings, mine_negatives, read_ranking
+from qgdr_pyserini.train.negatives import NegativeSettings, mine_negatives
 from qgdr_pyserini.train.scores import NOTHING_KNOWN, KnownScores, score_rows
 from qgdr_pyserini.train.twins import Twins, read_translations, reading_english
 
@@ -156,7 +157,8 @@ def mine_file(
     if encoder is not None:
         ranking, passages = search_with(encoder, corpus)(rows, settings.depth)
     elif run is not None:
-        ranking, passages = read_ranking(run), {passage.docid: passage for passage in read_corpus(corpus)}
+        ranking = {qid: list(hits) for qid, hits in read_run(run).items()}
+        passages = {passage.docid: passage for passage in read_corpus(corpus)}
         if not any(row.query_id in ranking for row in rows):
             raise QgdrError(f"{os.fspath(run)}: ranks none of the queries of {os.fspath(source)}")
     return write_candidates(target, mine_negatives(rows, ranking, passages, settings, teacher))

@@ -23,7 +23,6 @@ from qgdr_pyserini.train.negatives import (
     NegativeSettings,
     contains_answer,
     mine_negatives,
-    read_ranking,
 )
 
 CORPUS = {
@@ -160,16 +159,6 @@ def test_answers_are_whole_words():
     assert contains_answer(passage, ["Danube"])
     assert not contains_answer(passage, ["ack Forest"])
     assert not contains_answer(passage, ["?", ""])
-
-
-def test_runs_are_ranked_by_score(tmp_path):
-    path = tmp_path / "run.txt"
-    path.write_text("q Q0 a 1 0.5 t\nq Q0 b 2 0.9 t\nq Q0 c 3 0.5 t\nr Q0 a 1 -1 t\n")
-    assert read_ranking(path) == {"q": ["b", "a", "c"], "r": ["a"]}
-    for line, message in (("q Q0 a 1 0.5", "has 5 fields"), ("q Q0 a 1 nan t", "score 'nan' is no finite")):
-        path.write_text(line)
-        with pytest.raises(InputError, match=f":1: {message}"):
-            read_ranking(path)
 
 
 def test_a_docid_that_is_not_in_the_corpus_is_named():

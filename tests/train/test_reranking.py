@@ -77,7 +77,7 @@ def test_hits_below_the_depth_are_left_out_and_the_language_may_be_told(files):
             lambda f: (f / "run.txt").write_text("q-en-1 Q0 z 1 1 x\n"),
             "holds no passage 'z'; give the corpus",
         ),
-        (lambda f: (f / "run.txt").write_text("q-en-1 Q0 a 1\n"), "run.txt:1: has 4 fields"),
+        (lambda f: (f / "run.txt").write_text("q-en-1 Q0 a 1\n"), "run.txt:1: needs 6 columns"),
         (lambda f: (f / "run.txt").write_text(""), "run.txt: ranks no query"),
     ],
 )

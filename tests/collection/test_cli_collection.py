@@ -156,6 +156,6 @@ def test_what_encode_corpus_refuses(sample, tiny_encoder, tmp_path):
     assert_one_line(encode(sample.corpus, encoder=tmp_path), f"{tmp_path}: not an encoder")
     assert_one_line(encode(sample.corpus, "--device", "nonsense"), "device 'nonsense' cannot be used")
     assert_one_line(encode(sample.corpus, "--max-length", "0"), "--max-length")
-    assert_one_line(encode(sample.corpus, "--index-type", "flit"), "--index-type", "flat")
+    assert_one_line(encode(sample.corpus, "--index-type", "flit"), "index type 'flit'", "flat")
     assert not list(tmp_path.glob("indexes/*"))
     assert not list(tmp_path.glob("indexes/.*"))

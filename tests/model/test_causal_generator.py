@@ -206,10 +206,7 @@ def test_checkpoints_choose_their_class(folders, tmp_path):
         saved.score(QUERIES, PASSAGES), generator.score(QUERIES, PASSAGES), rtol=0, atol=1e-5
     )
     assert isinstance(AutoModelForCausalLM.from_pretrained(tmp_path / "saved"), torch.nn.Module)
-    classifier = {"model_type": "qwen2", **hub_layouts.CAUSAL["qwen2"]}
-    source = ModelSource(configuration=classifier, tokenizer=str(folders["qwen2"]))
-    assert is_causal(source)
-    assert isinstance(QueryGenerator.load(source), CausalGenerator)
+    assert is_causal(ModelSource(checkpoint=str(folders["qwen2"])))
 
 
 def test_bf16_leaves_positions_precise(folders):

@@ -42,7 +42,6 @@ def reproduce(folder: Path, mode: str, data: str | None, work: Path | None) -> N
       qgdr reproduce runs/sample
       qgdr reproduce runs/xquad --check
       qgdr reproduce runs/xquad --data data
-      qgdr reproduce runs/teachers --data data --work work/teachers
       qgdr reproduce runs/ablation --data data --work work/ablation --extend
     """
     from qgdr_pyserini.evaluate.reproduce import workflow

@@ -21,6 +21,14 @@ _SAYING_NOTHING = frozenset((
 _GRAMMAR = regex.compile(r"\p{Hiragana}{2}")
 
 
+_stemmer = functools.cache(stemmer)
+
+_BEFORE = 60
+
+# Line ends, what terminals take for commands, and what turns the direction of the text behind it.
+_UNPRINTABLE = regex.compile(r"[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
 class Marker:
     """Finds a question's words in passages, in other forms too; in scripts without spaces, pairs of letters.
 
@@ -82,18 +90,10 @@ def _forms(word: str, languages: tuple[str, ...]) -> frozenset[tuple[str, str]]:
     return frozenset({("", word), *((code, _stemmer(code)(word)) for code in languages)})
 
 
-_stemmer = functools.cache(stemmer)
-
-
 def _pairs(run: str) -> Iterator[str]:
     """Give the neighbouring letters of a run, without those of Japanese grammar."""
     found = (run[place : place + 2] for place in range(len(run) - 1))
     return (pair for pair in found if not _GRAMMAR.fullmatch(pair))
-
-
-_BEFORE = 60
-# Line ends, what terminals take for commands, and what turns the direction of the text behind it.
-_UNPRINTABLE = regex.compile(r"[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def printable(text: str) -> str:

@@ -32,6 +32,11 @@ from qgdr_pyserini.model.prompt import Prompt
 from qgdr_pyserini.model.query_generator import IGNORED, GeneratedQuery, GeneratorSettings, QueryGenerator
 from qgdr_pyserini.model.teacher import Pair, Query, Scores
 
+# Marks that models put around what they write; apostrophes end words in some languages.
+_QUOTES = ' "“”„«»「」『』`'
+
+_ALL_AT_ONCE = 2**62
+
 
 class CausalTokens:
     """Turns the parts of prompts, and questions, into tokens, each part on its own.
@@ -100,10 +105,6 @@ class CausalTokens:
             return []
         cut = {"truncation": True, "max_length": limit} if limit else {"verbose": False}
         return list(self._tokenizer(list(texts), add_special_tokens=False, **cut)["input_ids"])
-
-
-# Marks that models put around what they write; apostrophes end words in some languages.
-_QUOTES = ' "“”„«»「」『』`'
 
 
 def sample_lines(
@@ -183,9 +184,6 @@ class _LineEnds(StoppingCriteria):  # type: ignore[misc]
     def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
         texts = self._tokenizer.batch_decode(input_ids[:, self._start :], skip_special_tokens=True)
         return torch.tensor(["\n" in text.lstrip() for text in texts], device=input_ids.device)
-
-
-_ALL_AT_ONCE = 2**62
 
 
 class CausalGenerator(QueryGenerator):

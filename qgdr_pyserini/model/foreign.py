@@ -54,6 +54,11 @@ _LATE_POSITIONS = {"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpn
 _UNLIMITED = 1 << 20
 
 
+_ADAPTER = "adapter_config.json"
+
+_OF_WHOLE_TEXTS = {"dpr"}  # its first output is the pooled vector
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class TransformerSettings:
     """How texts go into a transformer.
@@ -269,10 +274,6 @@ def _config(
         "passage_max_length": texts.passage_length,
     }
     return EncoderConfig.checked(values, folder)
-
-
-_ADAPTER = "adapter_config.json"
-_OF_WHOLE_TEXTS = {"dpr"}  # its first output is the pooled vector
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -19,6 +19,10 @@ _NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", re.ASCII)
 _CACHED = re.compile(r"models--(.+)")
 
 
+_BESIDE = ("README.md", "LICENSE", "recipe.toml")
+"""What is uploaded with the weights where the model's own folder has it."""
+
+
 def may_be_on_hub(name: str) -> bool:
     """Tell whether a name has the form of the hub's: ``OWNER/NAME``, or ``NAME``.
 
@@ -113,10 +117,6 @@ def _quiet_unless_shown() -> None:
 
     if not shows_bars():
         disable_progress_bars()
-
-
-_BESIDE = ("README.md", "LICENSE", "recipe.toml")
-"""What is uploaded with the weights where the model's own folder has it."""
 
 
 class Pushable:

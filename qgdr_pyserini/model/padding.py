@@ -9,6 +9,11 @@ from typing import TypedDict
 import numpy as np
 import torch
 
+Features = dict[str, torch.Tensor]
+"""``input_ids`` and ``attention_mask``, ``(texts, tokens)`` each."""
+
+_TOKENS = 4096
+
 
 def pad(
     rows: Sequence[Sequence[int]],
@@ -53,12 +58,6 @@ def pad(
     ids = np.full(mask.shape, padding, dtype=np.int64)
     ids[mask] = np.fromiter(itertools.chain.from_iterable(rows), np.int64, int(lengths.sum()))
     return torch.from_numpy(ids).to(device), torch.from_numpy(mask.astype(np.int64)).to(device)
-
-
-Features = dict[str, torch.Tensor]
-"""``input_ids`` and ``attention_mask``, ``(texts, tokens)`` each."""
-
-_TOKENS = 4096
 
 
 class Chunks(TypedDict):

@@ -15,6 +15,8 @@ from transformers.modeling_outputs import BaseModelOutputWithPast
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.padding import pad
 
+Tokens = list[int]
+
 
 def hidden_states(
     model: PreTrainedModel,
@@ -135,9 +137,6 @@ def _body_gives(model: PreTrainedModel, states: torch.Tensor) -> Iterator[None]:
         del body.forward
         if own is not None:
             body.forward = own
-
-
-Tokens = list[int]
 
 
 class Continuation(NamedTuple):

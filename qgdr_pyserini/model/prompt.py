@@ -10,6 +10,9 @@ from typing import NamedTuple
 from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.errors import QgdrError
 
+FIELDS = ("title", "text", "language")
+"""What a prompt's template may name in braces."""
+
 
 def language_name(code: str) -> str:
     """Name a language in English, from Unicode's CLDR.
@@ -41,10 +44,6 @@ def _names() -> dict[str, str]:
     """Read the names, whose file says how it was made."""
     lines = Path(__file__).with_name("language_names.tsv").read_text(encoding="utf-8").splitlines()
     return dict(line.split("\t") for line in lines if not line.startswith("#"))
-
-
-FIELDS = ("title", "text", "language")
-"""What a prompt's template may name in braces."""
 
 
 class Prompt(NamedTuple):

@@ -13,6 +13,38 @@ from qgdr_pyserini.model.config import POOLINGS
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
 
+MODULES = "modules.json"
+
+_THEIRS = "sentence_transformers."
+
+_ROUTERS = ("Router", "Asym")
+
+_ROUTER_FILES = ("router_config.json", "config.json")
+
+_ROUTES = {"query": ("query",), "passage": ("document", "passage", "corpus")}
+"""The names of a router's ways, by what goes there."""
+
+_BEHIND_POOLING = ("Dense", "Normalize", "Dropout")
+
+_FLAGS = {
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_max_tokens": "max",
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
+    "pooling_mode_weightedmean_tokens": "weightedmean",
+    "pooling_mode_lasttoken": "lasttoken",
+}
+"""A key for every kind, as the library wrote them before it wrote ``pooling_mode``."""
+
+FILE = "config_sentence_transformers.json"
+
+_QUERY = ("query",)
+
+_PASSAGE = ("document", "passage", "corpus")
+
+_DENSE = "SentenceTransformer"
+
+
 def refuse_pickles(folder: Path) -> None:
     """Raise `InputError` unless a folder holds weights in safetensors: a pickle can run any program."""
     if any(folder.glob("*.safetensors")):
@@ -25,16 +57,6 @@ def refuse_pickles(folder: Path) -> None:
         "trust them, load the model with the library that wrote it, and save it again as safetensors",
         folder,
     )
-
-
-MODULES = "modules.json"
-
-_THEIRS = "sentence_transformers."
-_ROUTERS = ("Router", "Asym")
-_ROUTER_FILES = ("router_config.json", "config.json")
-_ROUTES = {"query": ("query",), "passage": ("document", "passage", "corpus")}
-"""The names of a router's ways, by what goes there."""
-_BEHIND_POOLING = ("Dense", "Normalize", "Dropout")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -136,17 +158,6 @@ def _read(entry: Any, path: Path) -> Module:
     return Module(kind.rpartition(".")[2], path.parent / inside)
 
 
-_FLAGS = {
-    "pooling_mode_cls_token": "cls",
-    "pooling_mode_max_tokens": "max",
-    "pooling_mode_mean_tokens": "mean",
-    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
-    "pooling_mode_weightedmean_tokens": "weightedmean",
-    "pooling_mode_lasttoken": "lasttoken",
-}
-"""A key for every kind, as the library wrote them before it wrote ``pooling_mode``."""
-
-
 def read_pooling(folder: Path) -> str:
     """Read the kind of pooling.
 
@@ -176,13 +187,6 @@ def _kinds(settings: dict[str, Any]) -> list[Any]:
     if found is None:
         return [kind for key, kind in _FLAGS.items() if settings.get(key)] or ["mean"]
     return found if isinstance(found, list) else [found]
-
-
-FILE = "config_sentence_transformers.json"
-
-_QUERY = ("query",)
-_PASSAGE = ("document", "passage", "corpus")
-_DENSE = "SentenceTransformer"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

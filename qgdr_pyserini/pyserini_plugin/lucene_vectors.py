@@ -17,6 +17,13 @@ from qgdr_pyserini.files import atomic_directory
 from qgdr_pyserini.pyserini_plugin.jvm import java_class, silence_logs
 from qgdr_pyserini.pyserini_plugin.lucene import java_errors
 
+Kind = Literal["hnsw", "flat"]
+
+PASSAGES_A_FILE = 10_000
+"""Anserini gives each thread a file."""
+
+_LINES = "vectors"
+
 
 class DenseHit(NamedTuple):
     """What Anserini calls a ``ScoredDoc``."""
@@ -67,14 +74,6 @@ class LocalDenseSearcher:
         fields = self._searcher.storedFields()
         for hit in found.scoreDocs:
             yield DenseHit(fields.document(hit.doc).get("id"), hit.doc, hit.score)
-
-
-Kind = Literal["hnsw", "flat"]
-
-PASSAGES_A_FILE = 10_000
-"""Anserini gives each thread a file."""
-
-_LINES = "vectors"
 
 
 def export_to_lucene(

@@ -26,6 +26,20 @@ LEXICAL = "bm25-lexicon"
 """The score of dictionary BM25."""
 
 
+Array = npt.NDArray[np.float64]
+
+Mask = npt.NDArray[np.bool_]
+
+RIDGE = 1e-3
+"""Keeps weights finite where the positive is always first; for scores of like spread, worth 0.001 to 0.01."""
+
+Parts = Mapping[str, Sequence[CandidateList]]
+"""The same queries with the same candidates, scored in several ways, by the name of the score."""
+
+SUM = "sum"
+"""The name of the weighted sum among the scores that it is compared with."""
+
+
 class CombinationSettings(Settings):
     """Which scores are added up, and by which weights.
 
@@ -66,13 +80,6 @@ class CombinationSettings(Settings):
         if self.weights and (min(self.weights.values()) < 0 or not any(self.weights.values())):
             raise ValueError("'weights' must not be below 0, and not all 0")
         return self
-
-
-Array = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
-
-RIDGE = 1e-3
-"""Keeps weights finite where the positive is always first; for scores of like spread, worth 0.001 to 0.01."""
 
 
 def fit_weights(scores: Array, mask: Mask, ridge: float = RIDGE) -> Array:
@@ -158,13 +165,6 @@ def _spread(scores: Array, real: Mask) -> Array:
     squares = np.where(real, (scores - mean) ** 2, 0.0).sum(axis=(0, 1)) / real.sum()
     spread: Array = np.sqrt(squares)
     return spread
-
-
-Parts = Mapping[str, Sequence[CandidateList]]
-"""The same queries with the same candidates, scored in several ways, by the name of the score."""
-
-SUM = "sum"
-"""The name of the weighted sum among the scores that it is compared with."""
 
 
 def combine(

@@ -17,6 +17,9 @@ from qgdr_pyserini.model.query_generator import QueryGenerator
 from qgdr_pyserini.settings import Settings
 from qgdr_pyserini.train.negatives import Ranking
 
+Search = Callable[[Sequence[CandidateList], int], tuple[Ranking, Mapping[str, Passage]]]
+"""Ranks passages for queries, to a depth: docids by query id, and the passages."""
+
 
 class GenerationSettings(Settings):
     """The queries that are aligned with others.
@@ -83,10 +86,6 @@ class GenerationSettings(Settings):
 
 def _chance(text: str) -> bytes:
     return hashlib.blake2b(text.encode()).digest()
-
-
-Search = Callable[[Sequence[CandidateList], int], tuple[Ranking, Mapping[str, Passage]]]
-"""Ranks passages for queries, to a depth: docids by query id, and the passages."""
 
 
 class Kept(NamedTuple):

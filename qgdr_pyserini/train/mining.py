@@ -28,6 +28,13 @@ from qgdr_pyserini.train.trainer import computing_in, processes
 _BLOCK = 2**17
 
 
+Found = tuple[Ranking, Mapping[str, Passage]]
+"""Docids by query id, best first, and the passages."""
+
+Ranker = Callable[[Sequence[CandidateList], Corpus, int, Path], Found]
+"""Ranks a corpus for queries, to a depth, with a folder to work in."""
+
+
 def retrieve(
     encoder: DualEncoder,
     rows: Sequence[CandidateList],
@@ -156,13 +163,6 @@ def _merged(files: Sequence[Path], depth: int) -> torch.Tensor:
         scores, best = scores.topk(min(depth, scores.shape[1]), dim=1)
         places = places.gather(1, best)
     return places
-
-
-Found = tuple[Ranking, Mapping[str, Passage]]
-"""Docids by query id, best first, and the passages."""
-
-Ranker = Callable[[Sequence[CandidateList], Corpus, int, Path], Found]
-"""Ranks a corpus for queries, to a depth, with a folder to work in."""
 
 
 class Miner:

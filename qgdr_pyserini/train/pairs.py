@@ -13,6 +13,20 @@ from pydantic import Field, model_validator
 from qgdr_pyserini.collection.training_set import TrainingPassage, TrainingQuery, TrainingSet, Translation
 from qgdr_pyserini.settings import Settings
 
+ANCHORLESS = ("queries", "code_switched_queries", "passages")
+"""Sources whose second texts are no translations of the first."""
+
+_WORD = re.compile(r"\w+|[^\w\s]")
+
+_LONGEST_PHRASE = 3
+
+_WITHOUT_SPACES = frozenset({"zh", "ja", "th", "km"})
+
+# English inflections to take off when a form is not in the lexicon, with what to put instead.
+_ENDINGS = (("ies", "y"), ("es", ""), ("s", ""), ("ed", ""), ("ed", "e"), ("ing", ""), ("ing", "e"))
+
+Row = TypeVar("Row")
+
 
 class SourceSettings(Settings):
     """One source of positive pairs.
@@ -30,9 +44,6 @@ class SourceSettings(Settings):
 
 
 _NONE = SourceSettings(weight=0.0, batch_size=2)
-
-ANCHORLESS = ("queries", "code_switched_queries", "passages")
-"""Sources whose second texts are no translations of the first."""
 
 
 class SourcesSettings(Settings):
@@ -85,13 +96,6 @@ class PairSettings(Settings):
     language_exponent: float = Field(default=0.5, ge=0, le=1)
     lowest_switch_rate: float = Field(default=0.5, ge=0, le=1)
     sources: SourcesSettings
-
-
-_WORD = re.compile(r"\w+|[^\w\s]")
-_LONGEST_PHRASE = 3
-_WITHOUT_SPACES = frozenset({"zh", "ja", "th", "km"})
-# English inflections to take off when a form is not in the lexicon, with what to put instead.
-_ENDINGS = (("ies", "y"), ("es", ""), ("s", ""), ("ed", ""), ("ed", "e"), ("ing", ""), ("ing", "e"))
 
 
 class CodeSwitcher:
@@ -149,9 +153,6 @@ def _base_forms(phrase: str) -> Iterable[str]:
     for ending, instead in _ENDINGS:
         if phrase.endswith(ending) and len(phrase) > len(ending) + 2:
             yield phrase.removesuffix(ending) + instead
-
-
-Row = TypeVar("Row")
 
 
 class Pair(NamedTuple):

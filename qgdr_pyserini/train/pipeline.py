@@ -27,6 +27,8 @@ from qgdr_pyserini.train.student import StudentTrainer, first_student
 from qgdr_pyserini.train.teacher import TeacherAt, make_teacher, require_peft
 from qgdr_pyserini.train.trainer import computing_in, processes
 
+_ABSENT = "no such setting"
+
 
 class Iteration:
     """The order of an iteration's stages, which are named ``NUMBER-…``.
@@ -96,9 +98,6 @@ class Iteration:
     def _lexical(self) -> Lexical | None:
         data, reading = self._context.data, self._context.reading
         return Lexical(self._bm25_scorer, data, reading) if self._context.recipe.adds_bm25 else None
-
-
-_ABSENT = "no such setting"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -21,6 +21,15 @@ from qgdr_pyserini.train.teacher import TeacherRecipe
 from qgdr_pyserini.train.teacher_training import GenerationLossSettings, RankingSettings
 from qgdr_pyserini.train.trainer import TrainingSettings
 
+_WEIGHT = 4  # bytes a parameter that is not trained; low-rank additions to it are small
+
+_STATES = 4 * 4  # bytes a parameter: the weight, its gradient and AdamW's two moments, in fp32
+
+_ACTIVATIONS = 34  # bytes a token, layer and dimension, about (Korthikanti et al. 2022, equation 2)
+
+# What texts are taken to be long where their limit is not lower, in tokens.
+_QUERY, _PASSAGE = 20, 160
+
 
 class ModelSize(NamedTuple):
     """Numbers of parameters.
@@ -87,14 +96,6 @@ def _size(config: PretrainedConfig) -> ModelSize:
     count = embedding.numel()
     ends = config.is_encoder_decoder
     return ModelSize(total - count, count * (1 if tied else 2), dimension, vocabulary, ends)
-
-
-_WEIGHT = 4  # bytes a parameter that is not trained; low-rank additions to it are small
-_STATES = 4 * 4  # bytes a parameter: the weight, its gradient and AdamW's two moments, in fp32
-_ACTIVATIONS = 34  # bytes a token, layer and dimension, about (Korthikanti et al. 2022, equation 2)
-
-# What texts are taken to be long where their limit is not lower, in tokens.
-_QUERY, _PASSAGE = 20, 160
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -22,6 +22,10 @@ from qgdr_pyserini.train.negatives import NegativeSettings
 from qgdr_pyserini.train.pairs import ANCHORLESS, PairSettings
 from qgdr_pyserini.train.teacher import TeacherRecipe
 
+RECIPE_NAME = "recipe.toml"
+
+_EXTENDS = "extends"
+
 
 class StudentSettings(Settings):
     """The dual encoder.
@@ -234,10 +238,6 @@ def _contradictions(recipe: Recipe) -> list[tuple[bool, str]]:
             "generation.source 'twins' needs data of format 'training-set'",
         ),
     ]
-
-
-RECIPE_NAME = "recipe.toml"
-_EXTENDS = "extends"
 
 
 def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:

@@ -29,6 +29,10 @@ LexicalScorer = Callable[[Sequence[CandidateList], Iterable[Passage]], KnownScor
 """Scores the candidates of queries by what they share with the questions' words, given all passages."""
 
 
+SCORES = "scores.tsv.gz"
+"""File of a stage that scores: its scores without the texts."""
+
+
 class Lexical:
     """Dictionary BM25, of what the teacher reads, over all passages of a run.
 
@@ -63,10 +67,6 @@ class Lexical:
             if passage.docid not in seen:
                 seen.add(passage.docid)
                 yield passage
-
-
-SCORES = "scores.tsv.gz"
-"""File of a stage that scores: its scores without the texts."""
 
 
 class LoadedWhenAsked(Teacher):

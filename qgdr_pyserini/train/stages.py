@@ -27,6 +27,17 @@ _VERSION = 2
 _LEFTOVERS = ("checkpoint-*", "block-*", "lucene")
 
 
+MINED = "mined.jsonl.gz"
+"""File of a stage that writes all queries at once; others write parts."""
+
+CHECKED = "{}.jsonl.gz"
+"""File of held-out queries in the stage that checks the teacher, by the name of the score."""
+
+_PATTERN = "part-{:05d}.jsonl.gz"
+
+_COUNTS = "counts.json"
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Done:
     """A complete stage.
@@ -169,13 +180,6 @@ def _link(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
-MINED = "mined.jsonl.gz"
-"""File of a stage that writes all queries at once; others write parts."""
-
-CHECKED = "{}.jsonl.gz"
-"""File of held-out queries in the stage that checks the teacher, by the name of the score."""
-
-
 def read_rows(stage: Done) -> list[CandidateList]:
     """Read the queries that a stage has written."""
     file = stage.folder / MINED
@@ -197,10 +201,6 @@ def digest_rows(rows: Iterable[CandidateList]) -> str:
     for row in rows:
         digest.update(f"{row.query_id}\t{len(row.positives)}\n".encode())
     return digest.hexdigest()[:16]
-
-
-_PATTERN = "part-{:05d}.jsonl.gz"
-_COUNTS = "counts.json"
 
 
 def write_parts(

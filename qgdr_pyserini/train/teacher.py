@@ -31,6 +31,9 @@ from qgdr_pyserini.train.teacher_training import (
 )
 from qgdr_pyserini.train.trainer import Log, processes
 
+# What decides a teacher's scores before it is trained.
+_START = {"kind", "source", "generator", "cross_encoder"}
+
 
 class LoraSettings(Settings):
     """Low-rank adaptation (Hu et al. 2022), by the library peft.
@@ -207,10 +210,6 @@ class TeacherRecipe(Settings):
     def writes(self) -> bool:
         """Whether it writes queries."""
         return KINDS[self.kind].writes
-
-
-# What decides a teacher's scores before it is trained.
-_START = {"kind", "source", "generator", "cross_encoder"}
 
 
 class TeacherAt(NamedTuple):

@@ -23,6 +23,11 @@ from qgdr_pyserini.train.sampling import ShuffledOrder
 from qgdr_pyserini.train.selection import take_share
 from qgdr_pyserini.train.trainer import Log, Trained, TrainingSettings, check_finite, fit, training_arguments
 
+STAGE = "teacher-generation"
+
+# Longer lists of negatives are cut to this before drawing: what is ranked far down is no hard negative.
+_RANKS = 32
+
 
 class GenerationLossSettings(TrainingSettings):
     """Training a query generator to write queries for passages.
@@ -56,9 +61,6 @@ class RankingSettings(TrainingSettings):
     candidates: int = Field(default=8, ge=2)
     temperature: float = Field(default=1.0, gt=0)
     share: float = Field(default=1.0, gt=0, le=1)
-
-
-STAGE = "teacher-generation"
 
 
 class Writing(NamedTuple):
@@ -165,10 +167,6 @@ def train_writer(
     log = fit(trainer, STAGE, folder)
     generator.eval()
     return log
-
-
-# Longer lists of negatives are cut to this before drawing: what is ranked far down is no hard negative.
-_RANKS = 32
 
 
 class Ranker(Trained):

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from qgdr_pyserini.encode.faiss_types import BLOCK
+from qgdr_pyserini.encode.faiss_access import BLOCK
 from qgdr_pyserini.encode.plan import PlannedIndex, plan_indexes
 
 

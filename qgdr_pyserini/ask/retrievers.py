@@ -14,7 +14,7 @@ import numpy.typing as npt
 from qgdr_pyserini.ask.passages import Hit
 from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.collection.passage_store import PassageStore
-from qgdr_pyserini.encode.faiss_types import open_index
+from qgdr_pyserini.encode.faiss_access import open_index
 from qgdr_pyserini.encode.queries import encoder_of_index
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.inference.precision import lay_out

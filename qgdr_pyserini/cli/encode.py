@@ -93,7 +93,7 @@ def encode_corpus(
         --query-prefix "query: " --passage-prefix "passage: "
     """
     from qgdr_pyserini.encode import encode_corpus as engine
-    from qgdr_pyserini.encode.faiss_types import limit_threads
+    from qgdr_pyserini.encode.faiss_access import limit_threads
     from qgdr_pyserini.encode.options import EncodingOptions, Shard
     from qgdr_pyserini.model.config import EncoderOptions
     from qgdr_pyserini.progress import progress

@@ -55,7 +55,7 @@ def serve(threads: int | None, **options: Any) -> None:
     from qgdr_pyserini.waiting import wait_passively
 
     wait_passively()
-    from qgdr_pyserini.encode.faiss_types import limit_threads
+    from qgdr_pyserini.encode.faiss_access import limit_threads
     from qgdr_pyserini.serve.running import ServeRequest
     from qgdr_pyserini.serve.running import serve as serve_index
 

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 
-from qgdr_pyserini.encode.faiss_types import BLOCK, ivf_of, open_index
+from qgdr_pyserini.encode.faiss_access import BLOCK, ivf_of, open_index
 from qgdr_pyserini.encode.importing import Block
 from qgdr_pyserini.encode.manifest import MANIFEST, IndexManifest
 from qgdr_pyserini.errors import InputError

@@ -1,6 +1,6 @@
 """Index types: a name of ours or a FAISS factory string, its parameters checked, and the index it makes.
 
-FAISS and NumPy are imported where they are first needed: `INDEX_TYPES` costs the command line nothing.
+FAISS is imported where it is first needed: `INDEX_TYPES` costs the command line nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qgdr_pyserini.errors import InputError, QgdrError
+from qgdr_pyserini.encode.faiss_access import SAMPLE, blocks, import_faiss, ivf_of, parts, sample, transforms
+from qgdr_pyserini.errors import QgdrError
 
 if TYPE_CHECKING:
     from qgdr_pyserini.model.dual_encoder import Vectors
@@ -35,11 +36,6 @@ INDEX_TYPES = tuple(FACTORY_STRINGS)
 HNSW_M = 32
 EF_CONSTRUCTION = 200
 EF_SEARCH = 128
-
-SAMPLE = 100_000
-"""Vectors that an index learns its cells and codes from."""
-BLOCK = 50_000
-"""Vectors added, or read, at a time."""
 
 # A quarter of the cells costs a quarter of an exhaustive search and finds nearly everything.
 _PROBED = 1 / 4
@@ -158,7 +154,7 @@ class IndexType:
         QgdrError
             As `refuse_unusable`.
         """
-        faiss = _faiss()
+        faiss = import_faiss()
         string = self.factory_string(count, dimension)
         self._refuse_numbers(string)
         try:
@@ -192,14 +188,14 @@ class IndexType:
         index = self.empty(count, dimension)
         for step in transforms(index):
             # FAISS 1.15 writes beyond its buffer, and the process dies.
-            if isinstance(step, _faiss().OPQMatrix) and count < step.d_in:
+            if isinstance(step, import_faiss().OPQMatrix) and count < step.d_in:
                 raise self._too_few(count, f"OPQ needs as many as a vector has components, {step.d_in}")
         try:
             self._fill(index, vectors)
         except RuntimeError as error:
             raise self._too_few(count, _reason(error)) from None
         try:
-            _faiss().write_index(index, str(path))
+            import_faiss().write_index(index, str(path))
         except RuntimeError as error:
             if "write error" not in str(error):
                 raise
@@ -242,12 +238,12 @@ class IndexType:
                 raise self._refused(f"a code of {bits} bits a part; 1 to {_MOST_BITS} are possible")
         if any(int(links) < 2 for links in re.findall(r"(?:HNSW|NSG)(\d+)", string)):
             raise self._refused("a graph needs two links a vector at least")
-        if any(int(cells) < 1 for cells in re.findall(r"IVF(\d+)", string)):
+        if any(int(number) < 1 for number in re.findall(r"IVF(\d+)", string)):
             raise self._refused("an inverted file needs a cell")
 
     def _refuse_parts(self, index: Any) -> None:
         """Refuse what FAISS makes and fails on later."""
-        faiss = _faiss()
+        faiss = import_faiss()
         for part in parts(index):
             if isinstance(part, faiss.IndexIDMap):
                 raise self._refused("Pyserini finds passages by their row, so IDMap has no place in it")
@@ -321,50 +317,10 @@ def code_shape(count: int, dimension: int, kind: str = "pq") -> tuple[int, int]:
     return next(parts for parts in range(most, 0, -1) if dimension % parts == 0), bits
 
 
-def open_index(index: Path) -> Any:
-    """Read the FAISS index in the directory ``index``.
-
-    Raises
-    ------
-    InputError
-        If it is missing or damaged.
-    """
-    path = index / "index"
-    try:
-        return _faiss().read_index(str(path))
-    except RuntimeError:
-        raise InputError("missing or damaged; encode the corpus again", path) from None
-
-
-def parts(index: Any) -> Iterator[Any]:
-    """Yield an index and what is inside it: behind a transform, before a refinement, an IVF's quantizer."""
-    faiss = _faiss()
-    index = faiss.downcast_index(index)
-    yield index
-    for name in ("index", "base_index", "refine_index", "quantizer"):
-        inner = getattr(index, name, None)
-        if isinstance(inner, faiss.Index):
-            yield from parts(inner)
-
-
-def ivf_of(index: Any) -> Any:
-    """Return the inverted file in an index; None where it has none."""
-    return next((part for part in parts(index) if isinstance(part, _faiss().IndexIVF)), None)
-
-
-def transforms(index: Any) -> Iterator[Any]:
-    """Yield what changes vectors before they come into an index: rotations, PCA, normalisation."""
-    faiss = _faiss()
-    for part in parts(index):
-        if isinstance(part, faiss.IndexPreTransform):
-            for place in range(part.chain.size()):
-                yield faiss.downcast_VectorTransform(part.chain.at(place))
-
-
 @contextlib.contextmanager
 def _quiet_opq(index: Any) -> Iterator[None]:
     """Have rotations learned with codes like the index's, and without a warning for each of their parts."""
-    faiss = _faiss()
+    faiss = import_faiss()
     rotations = [step for step in transforms(index) if isinstance(step, faiss.OPQMatrix)]
     bits = next((part.pq.nbits for part in parts(index) if hasattr(part, "pq")), 8)
     codes = [faiss.ProductQuantizer(step.d_out, step.M, bits) for step in rotations]
@@ -376,45 +332,6 @@ def _quiet_opq(index: Any) -> Iterator[None]:
     finally:
         for step in rotations:  # the codes are gone with this function, and FAISS would still point to them
             step.pq = None
-
-
-def sample(vectors: Vectors, size: int = SAMPLE) -> Vectors:
-    """Take ``size`` vectors spread evenly over all, or all if there are no more.
-
-    Evenly and not at random, so that the same vectors make the same index.
-    """
-    import numpy as np
-
-    if len(vectors) <= size:
-        return np.ascontiguousarray(vectors)
-    rows = np.linspace(0, len(vectors) - 1, size).astype(np.int64)
-    return np.ascontiguousarray(vectors[rows])
-
-
-def blocks(vectors: Vectors, size: int = BLOCK) -> Iterator[Vectors]:
-    """Yield runs of vectors, each copied into memory when its turn comes."""
-    import numpy as np
-
-    for start in range(0, len(vectors), size):
-        yield np.ascontiguousarray(vectors[start : start + size])
-
-
-def limit_threads(count: int | None) -> None:
-    """Let torch and FAISS use ``count`` threads; as many as they like when None."""
-    if count is not None:
-        import torch
-
-        torch.set_num_threads(count)
-        _faiss().omp_set_num_threads(count)
-
-
-def _faiss() -> Any:
-    import torch  # noqa: F401  faiss brings its own OpenMP; loaded before torch's, the two clash
-
-    # isort: split
-    import faiss
-
-    return faiss
 
 
 def _reason(error: BaseException) -> str:

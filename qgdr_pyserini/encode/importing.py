@@ -14,7 +14,8 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 
-from qgdr_pyserini.encode.faiss_types import BLOCK, DEFAULTS, IndexParameters, IndexType
+from qgdr_pyserini.encode.faiss_access import BLOCK
+from qgdr_pyserini.encode.faiss_types import DEFAULTS, IndexParameters, IndexType
 from qgdr_pyserini.encode.journal import refuse_not_finite
 from qgdr_pyserini.encode.manifest import MANIFEST, UNKNOWN, IndexManifest
 from qgdr_pyserini.encode.options import WHOLE

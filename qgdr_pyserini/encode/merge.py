@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch  # noqa: F401  before faiss, see faiss_types
+import torch  # noqa: F401  before faiss, see faiss_access
 
 # isort: split
 import faiss

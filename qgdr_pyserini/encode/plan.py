@@ -6,12 +6,13 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-import torch  # noqa: F401  before faiss, see faiss_types
+import torch  # noqa: F401  before faiss, see faiss_access
 
 # isort: split
 import faiss
 
-from qgdr_pyserini.encode.faiss_types import INDEX_TYPES, SAMPLE, IndexType, ivf_of, parts, transforms
+from qgdr_pyserini.encode.faiss_access import SAMPLE, ivf_of, parts, transforms
+from qgdr_pyserini.encode.faiss_types import INDEX_TYPES, IndexType
 
 _FLOAT = 4
 _NUMBER = 8  # FAISS's numbers of vectors, and places in its lists, are 64-bit integers

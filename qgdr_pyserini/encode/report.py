@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch  # noqa: F401  before faiss, see faiss_types
+import torch  # noqa: F401  before faiss, see faiss_access
 
 # isort: split
 import faiss
 
 from qgdr_pyserini.collection.topics import read_topics
-from qgdr_pyserini.encode.faiss_types import ivf_of, open_index
+from qgdr_pyserini.encode.faiss_access import ivf_of, open_index
 from qgdr_pyserini.encode.manifest import IndexManifest
 from qgdr_pyserini.encode.queries import encoder_of_index
 from qgdr_pyserini.errors import InputError

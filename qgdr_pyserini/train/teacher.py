@@ -23,6 +23,8 @@ from qgdr_pyserini.train.data import TrainingData
 from qgdr_pyserini.train.selection import take_share
 from qgdr_pyserini.train.stages import Done, Stages, read_rows, save_model
 from qgdr_pyserini.train.teacher_training import (
+    GENERATION,
+    RANKING,
     GenerationLossSettings,
     RankingSettings,
     query_writings,
@@ -276,13 +278,13 @@ def make_teacher(
             rows = query_writings(take_share(data.rows, writing.share), model)
             return train_writer(model, rows, writing, seed, folder)
 
-        teacher = stage("teacher-generation", writing, write, [data.digest])
+        teacher = stage(GENERATION, writing, write, [data.digest])
     if (ranking := settings.ranking) is not None and mined is not None:
 
         def rank(model: TrainableTeacher, folder: Path) -> Log:
             return train_ranker(model, read_rows(mined), ranking, seed, folder)
 
-        teacher = stage("teacher-ranking", ranking, rank, [mined])
+        teacher = stage(RANKING, ranking, rank, [mined])
     return teacher
 
 

@@ -23,7 +23,8 @@ from qgdr_pyserini.train.sampling import ShuffledOrder
 from qgdr_pyserini.train.selection import take_share
 from qgdr_pyserini.train.trainer import Log, Trained, TrainingSettings, check_finite, fit, training_arguments
 
-STAGE = "teacher-generation"
+GENERATION, RANKING = "teacher-generation", "teacher-ranking"
+"""Names of the stages."""
 
 # Longer lists of negatives are cut to this before drawing: what is ranked far down is no hard negative.
 _RANKS = 32
@@ -155,7 +156,7 @@ def train_writer(
         If there is nothing to learn from, the loss is no number, or memory runs out.
     """
     if not rows:
-        raise QgdrError(f"{STAGE}: no query to learn from; check the data and data.limit_per_language")
+        raise QgdrError(f"{GENERATION}: no query to learn from; check the data and data.limit_per_language")
     trainer = Trainer(
         model=Writer(generator),
         args=training_arguments(settings, seed, folder),
@@ -164,7 +165,7 @@ def train_writer(
             [w.prompt for w in batch], [w.target for w in batch]
         ),
     )
-    log = fit(trainer, STAGE, folder)
+    log = fit(trainer, GENERATION, folder)
     generator.eval()
     return log
 
@@ -252,14 +253,14 @@ def train_ranker(
     """
     usable = take_share([row for row in rows if row.positives and row.negatives], settings.share)
     if not usable:
-        raise QgdrError("teacher-ranking: no query has both a positive and a negative passage")
+        raise QgdrError(f"{RANKING}: no query has both a positive and a negative passage")
     trainer = Trainer(
         model=Ranker(teacher, settings.temperature),
         args=training_arguments(settings, seed, folder),
         train_dataset=Lists(usable, settings, seed),
         data_collator=lambda batch: _collate(batch, teacher, settings.candidates),
     )
-    log = fit(trainer, "teacher-ranking", folder)
+    log = fit(trainer, RANKING, folder)
     teacher.eval()
     return log
 

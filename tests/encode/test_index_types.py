@@ -14,7 +14,8 @@ from test_encode_corpus import WORDS, files
 
 from qgdr_pyserini.collection.corpus import Passage, write_corpus
 from qgdr_pyserini.encode.encode_corpus import encode_corpus
-from qgdr_pyserini.encode.faiss_types import INDEX_TYPES, IndexParameters, IndexType, ivf_of, parts
+from qgdr_pyserini.encode.faiss_access import ivf_of, parts
+from qgdr_pyserini.encode.faiss_types import INDEX_TYPES, IndexParameters, IndexType
 from qgdr_pyserini.encode.merge import merge_shards
 from qgdr_pyserini.encode.options import EncodingOptions, Shard
 from qgdr_pyserini.errors import InputError, QgdrError

@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer
 from transformers import AutoModel, AutoTokenizer
 
@@ -141,3 +142,16 @@ def test_unknown_encoders_are_named(name):
 def test_a_folder_that_is_no_encoder_is_named(tmp_path):
     with pytest.raises(QgdrError, match="not an encoder"):
         find_encoder(f"qgdr:{tmp_path}")
+
+
+def test_eight_bits_on_disk_load_everywhere_in_single_precision(encoder, tmp_path):
+    encoder.save_pretrained(tmp_path / "small", torch.float8_e4m3fn)
+    saved = load_file(tmp_path / "small" / "model.safetensors")
+    kinds = {tensor.dtype for tensor in saved.values() if tensor.dim() > 1}
+    assert kinds == {torch.float8_e4m3fn}
+    assert {tensor.dtype for tensor in saved.values() if tensor.dim() == 1} <= {torch.float32, torch.int64}
+    model = AutoModel.from_pretrained(tmp_path / "small")
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+    texts = ["Wo entspringt die Donau?", "Where does the Danube rise?"]
+    small = DualEncoder.from_pretrained(tmp_path / "small").encode_queries(texts)
+    assert ((small * encoder.encode_queries(texts)).sum(axis=1) > 0.99).all()

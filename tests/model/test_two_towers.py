@@ -15,7 +15,7 @@ from sentence_transformers.models import Dense, Normalize, Pooling, Router, Tran
 
 import qgdr_pyserini
 from qgdr_pyserini.cli import main
-from qgdr_pyserini.encode.faiss_types import open_index
+from qgdr_pyserini.encode.faiss_access import open_index
 from qgdr_pyserini.encode.manifest import IndexManifest
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.dual_encoder import DualEncoder

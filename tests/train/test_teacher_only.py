@@ -6,6 +6,7 @@ from collections import Counter
 
 import hub_layouts
 import pytest
+import torch
 from click.testing import CliRunner
 
 from qgdr_pyserini.cli.main import main
@@ -15,6 +16,7 @@ from qgdr_pyserini.collection.topics import read_topics
 from qgdr_pyserini.collection.trec import read_qrels, read_run
 from qgdr_pyserini.evaluate.languages import language_of
 from qgdr_pyserini.model.cross_encoder import CrossEncoder
+from qgdr_pyserini.model.loading import ModelSource
 from qgdr_pyserini.model.query_generator import QueryGenerator
 from qgdr_pyserini.model.teachers import load_teacher
 from qgdr_pyserini.train.data import article_is_held_out
@@ -119,7 +121,17 @@ def test_a_teacher_of_the_students_layers_is_trained_re_ranks_and_goes_on_to_tea
     assert not (output / "encoder").exists()
     kinds = {"cross-encoder": CrossEncoder, "query-generator": QueryGenerator}
     kind = json.loads((output / "recipe.json").read_text())["teacher"]["kind"]
-    assert isinstance(load_teacher(str(teacher)), kinds[kind])
+    trained = load_teacher(str(teacher))
+    assert isinstance(trained, kinds[kind])
+    start = json.loads((output / "recipe.json").read_text())["teacher"]["source"]
+    before = kinds[kind].load(
+        ModelSource(checkpoint=start["checkpoint"] if start else str(output / "student/model"))
+    )
+    vectors = before.model.get_input_embeddings().weight
+    assert torch.equal(trained.model.get_input_embeddings().weight, vectors)
+    after = trained.state_dict()
+    moved = [name for name, weight in before.state_dict().items() if not torch.equal(weight, after[name])]
+    assert any("layer" in name or "block" in name for name in moved)
 
     assert qgdr("collection", "held-out", recipe, "--data", data, "--output", held).exit_code == 0
     qrels = read_qrels(held / "qrels.txt")

@@ -15,7 +15,14 @@ from qgdr_pyserini.losses.contrastive import contrastive_loss
 from qgdr_pyserini.model import precision
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.train.data import split_by_article
-from qgdr_pyserini.train.pairs import ByLanguage, CodeSwitcher
+from qgdr_pyserini.train.pairs import (
+    ByLanguage,
+    CodeSwitcher,
+    PairSettings,
+    SourcesSettings,
+    draw_batch,
+    pair_sources,
+)
 from qgdr_pyserini.train.pipeline import RunOptions, train_encoder
 from qgdr_pyserini.train.plan import describe
 from qgdr_pyserini.train.recipe import load_recipe, recipe_names
@@ -116,6 +123,27 @@ def test_small_languages_are_heard():
     natural = ByLanguage(rows, lambda row: row.lang, 1.0).draw(1000, rng)
     assert 400 < sum(row.lang == "yo" for row in even) < 600
     assert sum(row.lang == "yo" for row in natural) < 40
+
+
+def test_batches_of_pairs_depend_on_the_seed_alone_and_come_from_every_source(data):
+    one = {"weight": 1.0, "batch_size": 4}
+    settings = PairSettings(sources=dict.fromkeys(SourcesSettings.model_fields, one))
+    sources = pair_sources(data, settings)
+    drawn = [draw_batch(sources, np.random.default_rng([3, step])) for step in range(60)]
+    assert drawn == [draw_batch(sources, np.random.default_rng([3, step])) for step in range(60)]
+    assert all(len(batch) == 4 for batch in drawn)
+    pairs = [pair for batch in drawn for pair in batch]
+    contents = {docid: passage.contents for docid, passage in data.passages.items()}
+    queries = {(row.query, row.docid) for row in data.queries}
+    asked = [pair for pair in pairs if (pair.query, pair.key) in queries]
+    assert asked
+    assert all(pair.passage == contents[pair.key] for pair in asked)
+    assert any(pair.query == pair.passage == contents.get(pair.key) for pair in pairs)
+    for rows in (data.questions, data.sentences, data.lexicon, data.names):
+        assert {(row.text, row.english) for row in rows} & {(pair.query, pair.passage) for pair in pairs}
+    for pair in pairs:
+        assert pair.translation == (pair.key not in contents)
+    assert len(draw_batch(sources, np.random.default_rng(0), size=7)) == 7
 
 
 def test_code_switching_keeps_unknown_words_and_joins_chinese_without_spaces():

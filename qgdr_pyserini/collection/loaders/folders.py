@@ -22,10 +22,7 @@ _HUB_NAME = f"{HUB}:"
 @register(
     "beir",
     "any DIR with corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv, or hub:NAME",
-    options=(
-        "languages",
-        "split",
-    ),
+    options=("languages", "split"),
 )
 def build_beir(request: BuildRequest, fetch: Fetch = fetch_files) -> Collection:
     """Build a set in BEIR's layout.
@@ -59,11 +56,7 @@ def build_beir(request: BuildRequest, fetch: Fetch = fetch_files) -> Collection:
 @register(
     "tevatron",
     "any DIR with SPLIT.jsonl and corpus.jsonl, or hub:NAME",
-    options=(
-        "corpus",
-        "languages",
-        "split",
-    ),
+    options=("corpus", "languages", "split"),
 )
 def build_tevatron(request: BuildRequest, fetch: Fetch = fetch_files) -> Collection:
     """Build a set in Tevatron's layout.

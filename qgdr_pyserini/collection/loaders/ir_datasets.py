@@ -34,12 +34,7 @@ from qgdr_pyserini.errors import QgdrError
     "ir_datasets",
     "any set of the library ir_datasets with documents, queries and qrels, which fetches it; "
     "what only its owner gives is named (https://ir-datasets.com; no --source)",
-    options=(
-        "languages",
-        "query_fields",
-        "doc_fields",
-        "accept_licence",
-    ),
+    options=("languages", "query_fields", "doc_fields", "accept_licence"),
     named=True,
 )
 def build_ir_dataset(request: BuildRequest) -> Collection:

@@ -40,10 +40,7 @@ _TYPES = (
 @register(
     "mkqa",
     "questions in 26 languages with English answers; DIR holds mkqa.jsonl.gz; passages by --corpus",
-    options=(
-        "corpus",
-        "languages",
-    ),
+    options=("corpus", "languages"),
 )
 def build_mkqa(request: BuildRequest, fetch: Fetch = fetch_files) -> Collection:
     """Build MKQA.

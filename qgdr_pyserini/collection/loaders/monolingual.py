@@ -28,10 +28,7 @@ MIRACL = (
 @register(
     "mr-tydi",
     "Mr. TyDi: questions and passages in one --language; DIR holds mrtydi-v1.1-LANGUAGE/",
-    options=(
-        "languages",
-        "split",
-    ),
+    options=("languages", "split"),
 )
 def build_mr_tydi(request: BuildRequest, fetch: Fetch = fetch_files) -> Collection:
     """Build one language of Mr. TyDi.
@@ -79,10 +76,7 @@ def build_mr_tydi(request: BuildRequest, fetch: Fetch = fetch_files) -> Collecti
     "miracl",
     "MIRACL: questions and passages in one --language; DIR holds miracl-v1.0-LANG/ and "
     "miracl-corpus-v1.0-LANG/",
-    options=(
-        "languages",
-        "split",
-    ),
+    options=("languages", "split"),
 )
 def build_miracl(request: BuildRequest, fetch: Fetch = fetch_files) -> Collection:
     """Build one language of MIRACL.

@@ -37,13 +37,7 @@ _CLOSING = re.compile(r"(?i)</[a-z-]+>")
 @register(
     "trec",
     "documents, topics and judgements in TREC's formats, file by file (no --source)",
-    options=(
-        "corpus",
-        "topics",
-        "qrels",
-        "query_fields",
-        "encoding",
-    ),
+    options=("corpus", "topics", "qrels", "query_fields", "encoding"),
 )
 def build_trec(request: BuildRequest) -> Collection:
     """Build a collection of files in TREC's formats.

@@ -39,11 +39,7 @@ _SCRIPTS = {
     "xor-tydi",
     "XOR-TyDi retrieve: questions in 7 languages with English answers; DIR holds "
     "xor_dev_retrieve_eng_span_v1_1.jsonl; passages by --corpus",
-    options=(
-        "corpus",
-        "languages",
-        "split",
-    ),
+    options=("corpus", "languages", "split"),
 )
 def build_xor_tydi(request: BuildRequest, fetch: Fetch = fetch_files) -> Collection:
     """Build XOR-TyDi.

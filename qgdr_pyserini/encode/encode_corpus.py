@@ -128,7 +128,9 @@ def encode_corpus(
     with only_writer(place):
         refuse_output(place, overwrite=overwrite, resume=resume)
         if resume and not Journal.stands_at(partial_folder(place)) and (place / DOCIDS).is_file():
-            return _finished_before(place, job, passages)
+            finished = _finished_before(place, job, passages)
+            Journal.sweep(partial_folder(place))
+            return finished
         with closing(_open_work(place, job, chosen, resume, model, tell)) as work:
             return _encode(place, work, passages, models, chosen, advance)
 

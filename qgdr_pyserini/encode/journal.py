@@ -94,7 +94,7 @@ class Journal:
     @classmethod
     def begin(cls, folder: Path, job: dict[str, Any]) -> Journal:
         """Start anew, in place of whatever is there."""
-        shutil.rmtree(folder, ignore_errors=True)
+        cls.sweep(folder)
         folder.mkdir(parents=True)
         work = cls(folder, job, [])
         work._files[JOURNAL].append(_line(job))
@@ -110,6 +110,11 @@ class Journal:
                 return _whole(file.readline())
         except FileNotFoundError:
             return False
+
+    @staticmethod
+    def sweep(folder: Path) -> None:
+        """Delete what is there without a journal, as a run leaves it that was killed while clearing up."""
+        shutil.rmtree(folder, ignore_errors=True)
 
     @classmethod
     def resume(cls, folder: Path) -> Journal:
@@ -194,7 +199,9 @@ class Journal:
     def remove(self) -> None:
         """Delete the directory, when the index is in its place or nothing is worth keeping."""
         self.close()
-        shutil.rmtree(self.folder)
+        # The journal goes first: one that vouched for files that are gone already could not be taken up.
+        (self.folder / JOURNAL).unlink(missing_ok=True)
+        self.sweep(self.folder)
 
     def _check(self) -> None:
         """Compare every window with its checksums, and cut off what stands behind the last."""

@@ -213,6 +213,26 @@ def test_killed_between_the_last_rename_and_the_clearing_up(
     assert not (tmp_path / "index.partial").exists()
 
 
+@pytest.mark.parametrize("deletions", [0, 1, 3])
+def test_killed_while_clearing_up(tiny_encoder, corpus, whole, tmp_path, monkeypatch, deletions):
+    index, partial = tmp_path / "index", tmp_path / "index.partial"
+
+    def killed(folder):
+        if folder.exists():
+            for path in sorted(folder.iterdir())[:deletions]:
+                path.unlink()
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "sweep", staticmethod(killed))
+        with pytest.raises(KeyboardInterrupt):
+            encode_corpus(corpus, index, str(tiny_encoder), options=OPTIONS)
+    assert partial.exists()
+    encode(corpus, index, tiny_encoder)
+    assert files(index) == files(whole)
+    assert not partial.exists()
+
+
 def test_another_encoder_or_option_is_refused(tiny_encoder, corpus, tmp_path, monkeypatch):
     partial = interrupted(corpus, tmp_path / "index", tiny_encoder, monkeypatch)
     before = files(partial)

@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, TextIO, cast
 
@@ -80,6 +80,16 @@ def checksum(path: str | os.PathLike[str]) -> str:
     """Compute a file's SHA-256, written ``sha256:…`` as manifests and ``reproduce.toml`` list it."""
     with Path(path).open("rb") as raw:
         return f"sha256:{hashlib.file_digest(raw, 'sha256').hexdigest()}"
+
+
+def digest_files(files: Iterable[Path]) -> str:
+    """Digest the names and contents of files."""
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.name.encode())
+        with file.open("rb") as raw:
+            digest.update(hashlib.file_digest(raw, "sha256").digest())
+    return digest.hexdigest()[:16]
 
 
 def expand_pattern(pattern: str) -> list[str]:

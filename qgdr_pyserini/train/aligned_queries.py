@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -9,18 +10,20 @@ from typing import Any
 
 from qgdr_pyserini.collection.tevatron import CandidateList
 from qgdr_pyserini.model.query_generator import QueryGenerator
-from qgdr_pyserini.train.context import StageContext, load_student
+from qgdr_pyserini.train.context import Reading, load_student
+from qgdr_pyserini.train.data import Corpus
 from qgdr_pyserini.train.generation import (
     NOTHING,
     GenerationSettings,
     Kept,
+    Search,
     aligned_row,
     generate_rows,
     keep_good,
 )
 from qgdr_pyserini.train.mining import Found, retrieve
-from qgdr_pyserini.train.stages import Done, read_parts, read_rows, write_parts
-from qgdr_pyserini.train.teacher import TeacherAt, load_for_scoring, scoring_values
+from qgdr_pyserini.train.stages import Done, Stage, read_parts, read_rows, write_parts
+from qgdr_pyserini.train.teacher import ReadyTeacher
 from qgdr_pyserini.train.twins import Twins
 
 _TWIN = "twin"
@@ -57,58 +60,58 @@ def twin_rows(
     return found
 
 
-class QueryWriter:
-    """Gives queries others to be aligned with: generated ones, their twins, or both.
+@dataclasses.dataclass(frozen=True)
+class AlignQueries(Stage):
+    """Write queries in other languages for the positives, or take the queries' twins, or both.
 
     Parameters
     ----------
-    context
-        The run and the iteration.
-    student
-        From the iteration before; finds the passages of generated queries again.
+    mined
+        The stage that wrote the queries.
     teacher
-        Writes; None where the recipe has none.
+        Writes; None where it does not.
+    student
+        From the iteration before, finds the passages of generated queries again; None where nothing has to.
+    corpus
+        What it looks for them in.
+    settings, seed
+        What is written, taken and kept.
+    reading
+        Knows the twins.
     """
 
-    def __init__(self, context: StageContext, student: Done, teacher: TeacherAt | None) -> None:
-        self._context, self._student, self._teacher = context, student, teacher
+    mined: Done
+    teacher: ReadyTeacher | None
+    student: Done | None
+    corpus: Corpus
+    settings: GenerationSettings
+    seed: int
+    reading: Reading
 
-    def generate(self, mined: Done) -> Done:
-        """Write queries in other languages for the positives, or take the queries' twins, or both."""
-        recipe, reading = self._context.recipe, self._context.reading
-        settings, seed = recipe.generation, recipe.seed
-
-        def work(folder: Path) -> dict[str, Any]:
-            rows = read_rows(mined)
-            written = self._written(folder / "written", rows)
-            known = twin_rows(rows, reading.twins, settings, seed) if settings.has_twins else []
-            count = write_parts(folder, [*written.rows, *known], lambda _, part: part)
-            languages = Counter(row.lang for row in read_parts(folder))
-            return {"queries": count, "languages": dict(sorted(languages.items())), **written.counts}
-
-        values = {"seed": seed, **settings.model_dump(exclude={"source"})}
-        values |= scoring_values(self._teacher, recipe.teacher)
-        if settings.has_twins:
-            values |= {"source": settings.source, **reading.values}
-        builds_on = [mined, *([self._teacher.stage] if self._teacher else [])]
-        builds_on += [self._student] if settings.round_trip else []
-        return self._context.run("generate", values, builds_on, work)
+    def work(self, folder: Path) -> dict[str, Any]:
+        """Write, look up, and keep both in parts."""
+        settings, rows = self.settings, read_rows(self.mined)
+        written = self._written(folder / "written", rows)
+        known = twin_rows(rows, self.reading.twins, settings, self.seed) if settings.has_twins else []
+        count = write_parts(folder, [*written.rows, *known], lambda _, part: part)
+        languages = Counter(row.lang for row in read_parts(folder))
+        return {"queries": count, "languages": dict(sorted(languages.items())), **written.counts}
 
     def _written(self, folder: Path, rows: Sequence[CandidateList]) -> Kept:
         """Let the teacher write, and keep what the settings want; all of it stays in ``folder``."""
-        recipe, teacher = self._context.recipe, self._teacher
-        settings, seed = recipe.generation, recipe.seed
-        if not settings.writes or teacher is None:
+        settings, seed = self.settings, self.seed
+        if self.teacher is None:
             return NOTHING
-        assert recipe.teacher is not None
-        model = load_for_scoring(teacher, recipe.teacher)
+        model = self.teacher.load()
         assert isinstance(model, QueryGenerator)
         write_parts(folder, rows, lambda number, part: generate_rows(part, model, settings, seed + number))
         written = list(read_parts(folder))
         if not settings.filters:
             return Kept(written, {})
+        return keep_good(written, settings, self._search(self.student, folder) if self.student else None)
 
+    def _search(self, student: Done, folder: Path) -> Search:
         def search(asked: Sequence[CandidateList], depth: int) -> Found:
-            return retrieve(load_student(self._student), asked, self._context.data.corpus, depth, folder)
+            return retrieve(load_student(student), asked, self.corpus, depth, folder)
 
-        return keep_good(written, settings, search)
+        return search

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from qgdr_pyserini.collection.tevatron import CandidateList
+from qgdr_pyserini.files import digest_files
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.teacher import Query
-from qgdr_pyserini.train.data import TrainingData, digest_files
+from qgdr_pyserini.train.data import TrainingData
 from qgdr_pyserini.train.recipe import Recipe
 from qgdr_pyserini.train.scores import KnownScores, as_it_is
-from qgdr_pyserini.train.stages import Done, Stages
+from qgdr_pyserini.train.stages import Done, Stage, Stages
 from qgdr_pyserini.train.teacher import TeacherRecipe
 from qgdr_pyserini.train.trainer import processes
-from qgdr_pyserini.train.twins import Twins, find_twins, reading_english
+from qgdr_pyserini.train.twins import Twins, find_twins, reading_english, twins_come_from
 
 
 class Reading:
@@ -47,10 +47,10 @@ class Reading:
         """The twins of the data's questions."""
         return find_twins(self._data, self._files)
 
-    @property
-    def values(self) -> dict[str, Any]:
-        """What scores follow from, beside the questions themselves; nothing where these are read."""
-        return {"reads": "english", "translations": digest_files(self._files)} if self.english else {}
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """Digest of what is read, beside the questions themselves."""
+        return f"{self.english} {digest_files(self._files)} {twins_come_from(self._data)}"
 
     def searched(self, rows: Sequence[CandidateList]) -> list[CandidateList]:
         """Ask what the teacher reads; questions without a passage in English, which retrieves best, if known.
@@ -111,19 +111,9 @@ class StageContext:
     stages: Stages
     reading: Reading
 
-    def named(self, name: str) -> str:
-        """Tell what a stage is called in full, ``NUMBER-NAME``."""
-        return f"{self.number}-{name}"
-
-    def run(
-        self,
-        name: str,
-        values: dict[str, Any],
-        after: Sequence[Done | str],
-        work: Callable[[Path], dict[str, Any]],
-    ) -> Done:
+    def run(self, name: str, stage: Stage) -> Done:
         """Run a stage of this iteration unless it is complete; see `Stages.run`."""
-        return self.stages.run(self.named(name), values, after, work)
+        return self.stages.run(f"{self.number}-{name}", stage)
 
 
 def load_student(student: Done) -> DualEncoder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import heapq
 import itertools
@@ -18,6 +19,7 @@ from qgdr_pyserini.collection.hub import find_data_file
 from qgdr_pyserini.collection.tevatron import Candidate, CandidateList, read_candidates
 from qgdr_pyserini.collection.training_set import TrainingQuery, TrainingSet, read_training_set
 from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.files import digest_files
 from qgdr_pyserini.settings import Settings
 from qgdr_pyserini.train.selection import (
     first_of_each_language,
@@ -26,6 +28,7 @@ from qgdr_pyserini.train.selection import (
     take_share,
     unlabelled_rows,
 )
+from qgdr_pyserini.train.stages import Fingerprinted
 
 
 class DataSettings(Settings):
@@ -122,8 +125,44 @@ def _position(title: str) -> float:
     return int.from_bytes(place_by_digest(title)[:8]) / 2**64
 
 
-Corpus = Callable[[], Iterator[Passage]]
+Passages = Callable[[], Iterator[Passage]]
 """Starts the passages from the beginning; they need not fit into memory."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Corpus:
+    """Passages, started from the beginning by a call, and what stands for them in a stage's fingerprint."""
+
+    read: Passages
+    fingerprint: str
+
+    def __call__(self) -> Iterator[Passage]:
+        """Start the passages from the beginning."""
+        return self.read()
+
+
+class Queries(list[CandidateList]):
+    """Queries, and what stands for them in a stage's fingerprint.
+
+    Parameters
+    ----------
+    rows
+        The queries.
+    source
+        Digest of the files that they come from.
+    """
+
+    def __init__(self, rows: Iterable[CandidateList] = (), source: str = "") -> None:
+        super().__init__(rows)
+        self.source = source
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """Digest of which queries there are, and which of them have a known passage."""
+        digest = hashlib.sha256(self.source.encode())
+        for row in self:
+            digest.update(f"{row.query_id}\t{len(row.positives)}\n".encode())
+        return digest.hexdigest()[:16]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -147,14 +186,14 @@ class TrainingData:
     sources
         For the card: kind of data, source tag, and number of rows.
     files
-        Digest of the files.
+        Digest of the files, and of the share that is held out.
     digest
         Of the files and of what was selected from them.
     """
 
-    rows: list[CandidateList]
-    distilled: list[CandidateList]
-    held_out: list[CandidateList]
+    rows: Queries
+    distilled: Queries
+    held_out: Queries
     corpus: Corpus
     pool: Corpus
     pairs: TrainingSet | None
@@ -172,8 +211,17 @@ class TrainingData:
         """Those of the distilled questions that have no passage."""
         return [row for row in self.distilled if not row.positives]
 
-    def texts(self) -> Iterator[str]:
-        """Go through every text that is learned from: queries, passages, and both sides of translations."""
+    @property
+    def parallel(self) -> Fingerprinted[TrainingSet] | None:
+        """The pairs, for a stage."""
+        return Fingerprinted(self.pairs, self.files) if self.pairs is not None else None
+
+    @property
+    def texts(self) -> Fingerprinted[Callable[[], Iterator[str]]]:
+        """Every text that is learned from: queries, passages, and both sides of translations."""
+        return Fingerprinted(self._texts, self.digest)
+
+    def _texts(self) -> Iterator[str]:
         yield from (row.query for row in self.rows)
         yield from (passage.contents for passage in self.corpus())
         if self.pairs is not None:
@@ -206,7 +254,6 @@ def read_training_data(folder: Path, settings: DataSettings, holdout: float) -> 
     rows = take_share(asked, settings.labels)
     if not rows:
         raise QgdrError(f"{folder}: no query with a passage is left to learn from")
-    # What is left out here is named by the stages that it matters to.
     later = {"distilled_per_language", "distilled_articles", "unlabelled_per_language", "pool"}
     selected = [settings.model_dump(exclude=later), holdout]
     hidden = _without_labels(asked, {row.query_id for row in rows})
@@ -215,8 +262,8 @@ def read_training_data(folder: Path, settings: DataSettings, holdout: float) -> 
     unlabelled = [row for row in unlabelled if row.lang not in settings.without]
     return dataclasses.replace(
         data,
-        rows=rows,
-        distilled=[*_distilled(asked, [*rows, *hidden], settings), *unlabelled],
+        rows=Queries(rows, data.files),
+        distilled=Queries([*_distilled(asked, [*rows, *hidden], settings), *unlabelled], data.files),
         pool=_smaller(data.pool, data.held_out, settings.pool),
         digest=hashlib.sha256(f"{data.files} {selected}".encode()).hexdigest()[:16],
     )
@@ -258,7 +305,9 @@ def _smaller(pool: Corpus, held_out: Iterable[CandidateList], limit: int) -> Cor
     needed = {item.passage.docid for row in held_out for item in row.positives}
     others = (passage.docid for passage in pool() if passage.docid not in needed)
     kept = needed.union(heapq.nsmallest(limit, others, key=place_by_digest))
-    return lambda: (passage for passage in pool() if passage.docid in kept)
+    return Corpus(
+        lambda: (passage for passage in pool() if passage.docid in kept), f"{pool.fingerprint} {limit}"
+    )
 
 
 def _training_set(folder: Path, settings: DataSettings, holdout: float) -> TrainingData:
@@ -266,16 +315,17 @@ def _training_set(folder: Path, settings: DataSettings, holdout: float) -> Train
     split = split_by_article(data, holdout)
     passages = {d: Passage(row.docid, row.title, row.text) for d, row in data.passages.items()}
     kept = [passages[docid] for docid in split.training.passages]
+    files = _digest(sorted(folder.glob("*.gz")), holdout)
     learned = [q for q in split.training.queries if settings.unanswerable or not q.unanswerable]
     return TrainingData(
-        rows=_as_rows(learned, passages),
-        distilled=[],
-        held_out=_as_rows(split.held_out, passages),
-        corpus=lambda: iter(kept),
-        pool=lambda: iter(passages.values()),
+        rows=Queries(_as_rows(learned, passages), files),
+        distilled=Queries(),
+        held_out=Queries(_as_rows(split.held_out, passages), files),
+        corpus=Corpus(lambda: iter(kept), files),
+        pool=Corpus(lambda: iter(passages.values()), files),
         pairs=split.training,
         sources=_sources(split.training),
-        files=digest_files(sorted(folder.glob("*.gz"))),
+        files=files,
     )
 
 
@@ -287,16 +337,25 @@ def _tevatron(folder: Path, settings: DataSettings, holdout: float) -> TrainingD
     ]
     held = [row for row in rows if any(article_is_held_out(c.passage.title, holdout) for c in row.positives)]
     ids = {row.query_id for row in held}
+    files = _digest([queries, corpus], holdout)
+
+    def learned() -> Iterator[Passage]:
+        return (p for p in read_corpus(corpus) if not article_is_held_out(p.title, holdout))
+
     return TrainingData(
-        rows=[row for row in rows if row.query_id not in ids and row.positives],
-        distilled=[],
-        held_out=held,
-        corpus=lambda: (p for p in read_corpus(corpus) if not article_is_held_out(p.title, holdout)),
-        pool=lambda: read_corpus(corpus),
+        rows=Queries((row for row in rows if row.query_id not in ids and row.positives), files),
+        distilled=Queries(),
+        held_out=Queries(held, files),
+        corpus=Corpus(learned, files),
+        pool=Corpus(lambda: read_corpus(corpus), files),
         pairs=None,
         sources=[("queries", settings.queries, len(rows)), ("corpus", settings.corpus, 0)],
-        files=digest_files([queries, corpus]),
+        files=files,
     )
+
+
+def _digest(files: Iterable[Path], holdout: float) -> str:
+    return hashlib.sha256(f"{digest_files(files)} {holdout}".encode()).hexdigest()[:16]
 
 
 def _as_rows(queries: Iterable[TrainingQuery], passages: Mapping[str, Passage]) -> list[CandidateList]:
@@ -327,13 +386,3 @@ def _sources(data: TrainingSet) -> list[tuple[str, str, int]]:
         ("names", (row.source for row in data.names)),
     ]
     return [(part, tag, count) for part, tags in parts for tag, count in sorted(Counter(tags).items())]
-
-
-def digest_files(files: Iterable[Path]) -> str:
-    """Digest the names and contents of files."""
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(file.name.encode())
-        with file.open("rb") as raw:
-            digest.update(hashlib.file_digest(raw, "sha256").digest())
-    return digest.hexdigest()[:16]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
@@ -10,7 +11,10 @@ import torch
 from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.collection.tevatron import CandidateList
 from qgdr_pyserini.model.dual_encoder import DualEncoder
+from qgdr_pyserini.model.precision import Precision
+from qgdr_pyserini.train.data import Corpus, Queries
 from qgdr_pyserini.train.search import search
+from qgdr_pyserini.train.trainer import computing_in, processes
 
 CUTOFF = 10
 """Of the recall on held-out queries."""
@@ -45,6 +49,22 @@ def recall_by_language(
         gold = {item.passage.docid for item in row.positives}
         found[row.lang].append(float(any(docids[place] in gold for place in places)))
     return {lang: sum(hits) / len(hits) for lang, hits in sorted(found.items())}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DevSet:
+    """Held-out queries, what they are searched in, and the precision that the student computes in."""
+
+    queries: Queries
+    pool: Corpus
+    precision: Precision
+
+    def record(self, encoder: DualEncoder) -> dict[str, dict[str, float]]:
+        """Measure a student for a stage's record; by one process, nothing in the others."""
+        if not processes().is_main_process:
+            return {}
+        with computing_in(self.precision):
+            return {"recall": recall_by_language(encoder, self.queries, self.pool(), CUTOFF)}
 
 
 def reranking_accuracy(rows: Iterable[CandidateList]) -> dict[str, float]:

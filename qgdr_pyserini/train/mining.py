@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -18,11 +19,13 @@ from qgdr_pyserini.files import atomic_directory
 from qgdr_pyserini.model.dual_encoder import DualEncoder, Vectors
 from qgdr_pyserini.model.inference.batching import windows
 from qgdr_pyserini.model.inference.devices import encode_passages as encode
-from qgdr_pyserini.train.context import StageContext, load_student
-from qgdr_pyserini.train.data import Corpus
+from qgdr_pyserini.model.precision import Precision
+from qgdr_pyserini.train.context import Reading, StageContext, load_student
+from qgdr_pyserini.train.data import Corpus, Passages, Queries
 from qgdr_pyserini.train.negatives import Ranking, mine_negatives
+from qgdr_pyserini.train.recipe import MiningSettings
 from qgdr_pyserini.train.search import Hits, search
-from qgdr_pyserini.train.stages import Done, digest_rows, read_rows, write_rows
+from qgdr_pyserini.train.stages import Done, Means, Stage, read_rows, write_rows
 from qgdr_pyserini.train.trainer import computing_in, processes
 
 _BLOCK = 2**17
@@ -31,14 +34,14 @@ _BLOCK = 2**17
 Found = tuple[Ranking, Mapping[str, Passage]]
 """Docids by query id, best first, and the passages."""
 
-Ranker = Callable[[Sequence[CandidateList], Corpus, int, Path], Found]
+Ranker = Callable[[Sequence[CandidateList], Passages, int, Path], Found]
 """Ranks a corpus for queries, to a depth, with a folder to work in."""
 
 
 def retrieve(
     encoder: DualEncoder,
     rows: Sequence[CandidateList],
-    corpus: Corpus,
+    corpus: Passages,
     depth: int,
     folder: Path,
     block: int = _BLOCK,
@@ -98,7 +101,7 @@ def retrieve(
     return ranking, {passage.docid: passage for passage in found.values()}
 
 
-def encode_passages(encoder: DualEncoder, corpus: Corpus, folder: Path, block: int = _BLOCK) -> int:
+def encode_passages(encoder: DualEncoder, corpus: Passages, folder: Path, block: int = _BLOCK) -> int:
     """Leave the vectors of all passages in a folder; blocks are shared out, and not encoded again.
 
     Parameters
@@ -165,8 +168,88 @@ def _merged(files: Sequence[Path], depth: int) -> torch.Tensor:
     return places
 
 
+@dataclasses.dataclass(frozen=True)
+class EncodePassages(Stage):
+    """Keep the student's vectors of all passages, whatever queries are asked."""
+
+    student: Done
+    corpus: Corpus
+    precision: Precision
+
+    def work(self, folder: Path) -> dict[str, Any]:
+        """Encode what is not encoded yet."""
+        with computing_in(self.precision):
+            return {"passages": encode_passages(load_student(self.student), self.corpus, folder)}
+
+
+@dataclasses.dataclass(frozen=True)
+class KeepGiven(Stage):
+    """Keep the negatives that the data gives."""
+
+    queries: Queries
+
+    def work(self, folder: Path) -> dict[str, Any]:
+        """Write the queries as they are."""
+        return {"queries": write_rows(folder, self.queries), "given": True}
+
+
+@dataclasses.dataclass(frozen=True)
+class MineLexically(Stage):
+    """Give queries hard negatives that BM25 retrieves."""
+
+    queries: Queries
+    corpus: Corpus
+    settings: MiningSettings
+    ranker: Means[Ranker]
+
+    def work(self, folder: Path) -> dict[str, Any]:
+        """Rank, and write the queries with what is left of the first."""
+        found = self.ranker.value(self.queries, self.corpus, self.settings.depth, folder)
+        return {"queries": write_rows(folder, mine_negatives(self.queries, *found, self.settings))}
+
+
+@dataclasses.dataclass(frozen=True)
+class MineDensely(Stage):
+    """Give queries hard negatives that the student retrieves, with its kept vectors if there are any."""
+
+    student: Done
+    queries: Queries
+    corpus: Corpus
+    settings: MiningSettings
+    reading: Reading
+    encoded: Means[Done | None]
+
+    def work(self, folder: Path) -> dict[str, Any]:
+        """Search, and write the queries with what is left of the first."""
+        encoded = self.encoded.value
+        with computing_in(self.settings.precision):
+            found = retrieve(
+                load_student(self.student),
+                self.reading.searched(self.queries),
+                self.corpus,
+                self.settings.depth,
+                folder,
+                encoded=encoded.folder if encoded else None,
+            )
+        return {"queries": write_rows(folder, mine_negatives(self.queries, *found, self.settings))}
+
+
+@dataclasses.dataclass(frozen=True)
+class TakeMined(Stage):
+    """Take an iteration's queries from all those that its student has mined for already."""
+
+    mined: Done
+    queries: Queries
+
+    def work(self, folder: Path) -> dict[str, Any]:
+        """Write the chosen ones."""
+        wanted = {row.query_id for row in self.queries}
+        rows = [row for row in read_rows(self.mined) if row.query_id in wanted]
+        return {"queries": write_rows(folder, rows)}
+
+
 class Miner:
-    """Gives an iteration's queries their candidates.
+    """Runs the stages that give an iteration's queries their candidates.
 
     Parameters
     ----------
@@ -178,79 +261,36 @@ class Miner:
         self._context = context
 
     def encode(self, student: Done) -> Done:
-        """Keep the student's vectors of all passages, whatever queries are asked."""
-        context = self._context
+        """Keep the student's vectors of all passages."""
+        precision = self._context.recipe.negatives.precision
+        return self._context.run("encode", EncodePassages(student, self._context.data.corpus, precision))
 
-        def work(folder: Path) -> dict[str, Any]:
-            with computing_in(context.recipe.negatives.precision):
-                count = encode_passages(load_student(student), context.data.corpus, folder)
-            return {"passages": count}
+    def keep_given(self) -> Done:
+        """Keep the negatives that the data gives."""
+        return self._context.run("mine", KeepGiven(self._queries))
 
-        values = {"holdout": context.recipe.holdout, "precision": context.recipe.negatives.precision}
-        return context.run("encode", values, [student, context.data.files], work)
+    def mine_lexically(self, ranker: Ranker) -> Done:
+        """Give all queries hard negatives, which BM25 retrieves."""
+        corpus, settings = self._context.data.corpus, self._context.recipe.negatives
+        return self._context.run("mine", MineLexically(self._queries, corpus, settings, Means(ranker)))
 
-    def mine(
-        self,
-        student: Done,
-        ranker: Ranker | None = None,
-        *,
-        given: bool = False,
-        encoded: Done | None = None,
-    ) -> Done:
-        """Give all queries hard negatives, which the student retrieves.
-
-        Parameters
-        ----------
-        student
-            Retrieves.
-        ranker
-            Retrieves instead of the student.
-        given
-            Keep the negatives that the data gives.
-        encoded
-            The student's vectors of all passages, if they are kept.
-        """
-        context, settings = self._context, self._context.recipe.negatives
-        rows = context.data.distilled if context.number else context.data.rows
-
-        def work(folder: Path) -> dict[str, Any]:
-            if given:
-                return {"queries": write_rows(folder, rows), "given": True}
-            if ranker is not None:
-                found = ranker(rows, context.data.corpus, settings.depth, folder)
-            else:
-                found = self._search(student, rows, folder, encoded)
-            return {"queries": write_rows(folder, mine_negatives(rows, *found, settings))}
-
-        values = {"given": given, **({} if given else settings.model_dump() | context.reading.values)}
-        return context.run("mine", values, [student, context.data.digest, digest_rows(rows)], work)
+    def mine(self, student: Done, encoded: Done | None) -> Done:
+        """Give all queries hard negatives, which the student retrieves."""
+        corpus, settings = self._context.data.corpus, self._context.recipe.negatives
+        reading = self._context.reading
+        return self._context.run(
+            "mine", MineDensely(student, self._queries, corpus, settings, reading, Means(encoded))
+        )
 
     def take(self, mined: Done) -> Done:
         """Take the iteration's queries from all those that its student has mined for already."""
-        distilled = self._context.data.distilled
+        return self._context.run("mine", TakeMined(mined, self._context.data.distilled))
 
-        def work(folder: Path) -> dict[str, Any]:
-            wanted = {row.query_id for row in distilled}
-            rows = [row for row in read_rows(mined) if row.query_id in wanted]
-            return {"queries": write_rows(folder, rows)}
-
-        return self._context.run("mine", {}, [mined, digest_rows(distilled)], work)
-
-    def _search(
-        self, student: Done, rows: Sequence[CandidateList], folder: Path, encoded: Done | None
-    ) -> Found:
-        context, settings = self._context, self._context.recipe.negatives
-        with computing_in(settings.precision):
-            return retrieve(
-                load_student(student),
-                context.reading.searched(rows),
-                context.data.corpus,
-                settings.depth,
-                folder,
-                encoded=encoded.folder if encoded else None,
-            )
+    @property
+    def _queries(self) -> Queries:
+        return self._context.data.distilled if self._context.number else self._context.data.rows
 
 
-def known_vectors(context: StageContext, encoded: Done) -> tuple[list[Passage], Vectors]:
+def known_vectors(corpus: Corpus, encoded: Done) -> tuple[list[Passage], Vectors]:
     """Read all passages, and the student's vectors of them."""
-    return list(context.data.corpus()), read_vectors(encoded.folder)
+    return list(corpus()), read_vectors(encoded.folder)

@@ -14,17 +14,18 @@ from qgdr_pyserini.lock import only_writer
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.precision import ON_DISK
 from qgdr_pyserini.model.prompt import language_name
-from qgdr_pyserini.train.aligned_queries import QueryWriter
+from qgdr_pyserini.train.aligned_queries import AlignQueries
 from qgdr_pyserini.train.card import Training, write_card
 from qgdr_pyserini.train.context import Reading, StageContext
 from qgdr_pyserini.train.data import TrainingData, read_training_data
+from qgdr_pyserini.train.distillation import DistillationSettings
 from qgdr_pyserini.train.measure import CUTOFF, recall_by_language
 from qgdr_pyserini.train.mining import Miner, Ranker
 from qgdr_pyserini.train.recipe import Recipe
 from qgdr_pyserini.train.scoring import Combiner, Lexical, LexicalScorer, Scorer
 from qgdr_pyserini.train.stages import Done, Stages
-from qgdr_pyserini.train.student import StudentTrainer, first_student
-from qgdr_pyserini.train.teacher import TeacherAt, make_teacher, require_peft
+from qgdr_pyserini.train.student import first_student, train_student
+from qgdr_pyserini.train.teacher import ReadyTeacher, make_teacher, require_peft
 from qgdr_pyserini.train.trainer import computing_in, processes
 
 _ABSENT = "no such setting"
@@ -37,17 +38,21 @@ class Iteration:
     ----------
     context
         The run, and which iteration it is.
+    settings
+        The recipe's ``distillation``.
     bm25_scorer
-        Scores by dictionary BM25, where ``combination`` asks for it.
+        Scores by dictionary BM25, where ``combination`` asks for it; None elsewhere.
     """
 
-    def __init__(self, context: StageContext, bm25_scorer: LexicalScorer | None = None) -> None:
-        self._context, self._bm25_scorer = context, bm25_scorer
+    def __init__(
+        self, context: StageContext, settings: DistillationSettings, bm25_scorer: LexicalScorer | None = None
+    ) -> None:
+        self._context, self._settings, self._bm25_scorer = context, settings, bm25_scorer
 
     def run(
-        self, student: Done, teacher: TeacherAt | None, mined: Done | None, encoded: Done | None = None
+        self, student: Done, teacher: ReadyTeacher | None, mined: Done | None, encoded: Done | None = None
     ) -> Done:
-        """Go through the iteration that ``distillation`` describes.
+        """Go through the iteration.
 
         Parameters
         ----------
@@ -65,39 +70,48 @@ class Iteration:
         Done
             The new student.
         """
-        recipe, settings = self._context.recipe, self._context.recipe.distillation
-        assert settings is not None
-        miner, trainer = Miner(self._context), StudentTrainer(self._context, settings)
-        # With one candidate there is nothing to mine.
-        alone = settings.candidates == 1
-        if settings.anchor and encoded is None:
+        context, miner = self._context, Miner(self._context)
+        if self._settings.anchor and encoded is None:
             encoded = miner.encode(student)
-        rows = miner.take(mined) if mined else miner.mine(student, given=alone, encoded=encoded)
+        if mined is not None:
+            rows = miner.take(mined)
+        elif self._settings.candidates == 1:  # there is nothing to mine
+            rows = miner.keep_given()
+        else:
+            rows = miner.mine(student, encoded)
         generated = None
-        if teacher is not None or recipe.combination is not None:
+        if teacher is not None or context.recipe.combination is not None:
             rows, generated = self._scored(student, teacher, rows, encoded)
-        return trainer.train("distil", student, rows, generated, encoded=encoded)
+        return train_student(context, "distil", self._settings, student, rows, generated, encoded)
 
     def _scored(
-        self, student: Done, teacher: TeacherAt | None, mined: Done, encoded: Done | None
+        self, student: Done, teacher: ReadyTeacher | None, mined: Done, encoded: Done | None
     ) -> tuple[Done, Done | None]:
         """Score candidates, and queries to align with theirs where the recipe aligns."""
-        recipe = self._context.recipe
-        scorer = Scorer(self._context, teacher)
-        checked = scorer.check(student) if self._context.data.held_out else None
-        scored = scorer.score("score", mined) if teacher else mined
-        generated = QueryWriter(self._context, student, teacher).generate(mined) if recipe.aligns else None
-        if generated and teacher:
+        context, combination = self._context, self._context.recipe.combination
+        scorer = Scorer(context, teacher)
+        checked = scorer.check(student) if context.data.held_out else None
+        scored = scorer.score("score", mined)
+        generated = self._aligned(student, teacher, mined) if context.recipe.aligns else None
+        if generated:
             generated = scorer.score("score-generated", generated, scored)
-        if recipe.combination is None:
+        if combination is None:
             return scored, generated
-        combiner = Combiner(self._context, student, encoded, checked, self._lexical())
+        combiner = Combiner(context, combination, student, teacher, encoded, checked, self._lexical())
         scored = combiner.combine("combine", scored)
         return scored, combiner.combine("combine-generated", generated) if generated else None
 
+    def _aligned(self, student: Done, teacher: ReadyTeacher | None, mined: Done) -> Done:
+        data, recipe, reading = self._context.data, self._context.recipe, self._context.reading
+        settings = recipe.generation
+        writer = teacher if settings.writes else None
+        searching = student if settings.round_trip else None
+        align = AlignQueries(mined, writer, searching, data.corpus, settings, recipe.seed, reading)
+        return self._context.run("generate", align)
+
     def _lexical(self) -> Lexical | None:
         data, reading = self._context.data, self._context.reading
-        return Lexical(self._bm25_scorer, data, reading) if self._context.recipe.adds_bm25 else None
+        return Lexical(self._bm25_scorer, data, reading) if self._bm25_scorer else None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -211,25 +225,30 @@ def iterate(recipe: Recipe, data: TrainingData, student: Done, stages: Stages, o
     """Warm the student up, train the teacher, and distil as often as the recipe says."""
     zero = StageContext(0, recipe, data, stages, Reading(data, recipe.teacher, recipe.negatives.english))
     encoded = Miner(dataclasses.replace(zero, number=1)).encode(student) if recipe.encodes_once else None
-    first = recipe.negatives.first
-    mined: Done | None = None
-    if recipe.mines_first:
-        given = first == "given" or not recipe.needs_negatives_first
-        ranker = options.bm25 if first == "bm25" else None
-        mined = Miner(zero).mine(student, ranker, given=given, encoded=encoded)
+    mined = _mined_first(zero, student, encoded, options.bm25) if recipe.mines_first else None
     if recipe.warmup and mined:
-        student = StudentTrainer(zero, recipe.warmup).train("warmup", student, mined)
-    teacher: TeacherAt | None = None
+        student = train_student(zero, "warmup", recipe.warmup, student, mined)
+    teacher: ReadyTeacher | None = None
     if recipe.teacher:
-        negatives = mined if recipe.teacher.ranking else None
         seed = recipe.seed if recipe.teacher.seed is None else recipe.teacher.seed
-        teacher = make_teacher(recipe.teacher, data, student, negatives, stages, seed)
+        teacher = make_teacher(recipe.teacher, data.rows, student, mined, stages, seed)
     if recipe.distillation:
+        bm25_scorer = options.bm25_scorer if recipe.adds_bm25 else None
         for number in range(1, recipe.iterations + 1):
             known = mined if number == 1 and recipe.mines_once else None
-            iteration = Iteration(dataclasses.replace(zero, number=number), options.bm25_scorer)
+            iteration = Iteration(dataclasses.replace(zero, number=number), recipe.distillation, bm25_scorer)
             student = iteration.run(student, teacher, known, encoded if number == 1 else None)
     return student
+
+
+def _mined_first(context: StageContext, student: Done, encoded: Done | None, bm25: Ranker | None) -> Done:
+    """Give all queries the negatives that warm-up and teacher learn from."""
+    recipe, miner = context.recipe, Miner(context)
+    if recipe.negatives.first == "given" or not recipe.needs_negatives_first:
+        return miner.keep_given()
+    if recipe.negatives.first == "bm25" and bm25 is not None:
+        return miner.mine_lexically(bm25)
+    return miner.mine(student, encoded)
 
 
 def _export(recipe: Recipe, data: TrainingData, student: Done, done: Sequence[Done], target: Path) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 
 from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.collection.tevatron import Candidate, CandidateList
 from qgdr_pyserini.errors import InputError
-from qgdr_pyserini.files import atomic_text, read_lines
+from qgdr_pyserini.files import atomic_text, digest_files, read_lines
 from qgdr_pyserini.model.teacher import Pair, Query, Teacher
 
 AnyPath = str | os.PathLike[str]
@@ -56,6 +58,29 @@ def read_scores(path: AnyPath) -> dict[tuple[str, str], float]:
             raise InputError(f"has {len(fields)} columns; needs query id, docid, score", path, number)
         found[fields[0], fields[1]] = _number(fields[2], path, number)
     return found
+
+
+class ScoreFiles:
+    """Scores that were given already, in files that `write_scores` wrote; read when first needed.
+
+    Parameters
+    ----------
+    files
+        Of several scores of one pair, the last file's counts.
+    """
+
+    def __init__(self, files: Iterable[str]) -> None:
+        self._files = [Path(file) for file in files]
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """Digest of the files."""
+        return digest_files(self._files)
+
+    @functools.cached_property
+    def scores(self) -> KnownScores:
+        """By query id and docid; `InputError` where a file is wrong."""
+        return {pair: score for file in self._files for pair, score in read_scores(file).items()}
 
 
 def _number(text: str, path: AnyPath, line: int) -> float:

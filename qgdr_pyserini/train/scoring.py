@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,17 +13,29 @@ from typing import Any
 from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.collection.tevatron import CandidateList, read_candidates
 from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.model.precision import Precision
 from qgdr_pyserini.model.teacher import Pair, Query, Scores, Teacher
 from qgdr_pyserini.model.teachers import DualEncoderTeacher, load_scorer
 from qgdr_pyserini.train.combination import LEXICAL, OWN, CombinationSettings, combine, describe, fit, quality
 from qgdr_pyserini.train.context import Reading, StageContext, load_student
-from qgdr_pyserini.train.data import TrainingData, digest_files
+from qgdr_pyserini.train.data import Corpus, Queries, TrainingData
 from qgdr_pyserini.train.measure import reranking_accuracy
 from qgdr_pyserini.train.mining import known_vectors, retrieve
 from qgdr_pyserini.train.negatives import mine_negatives
-from qgdr_pyserini.train.scores import KnownScores, read_scores, score_rows, with_scores, write_scores
-from qgdr_pyserini.train.stages import CHECKED, Done, read_parts, read_rows, write_parts, write_rows
-from qgdr_pyserini.train.teacher import TeacherAt, TeacherRecipe, load_for_scoring, scoring_values
+from qgdr_pyserini.train.recipe import MiningSettings
+from qgdr_pyserini.train.scores import KnownScores, ScoreFiles, score_rows, with_scores, write_scores
+from qgdr_pyserini.train.stages import (
+    CHECKED,
+    Done,
+    Means,
+    Stage,
+    read_parts,
+    read_rows,
+    stands_for,
+    write_parts,
+    write_rows,
+)
+from qgdr_pyserini.train.teacher import ReadyTeacher
 from qgdr_pyserini.train.trainer import computing_in, processes
 
 LexicalScorer = Callable[[Sequence[CandidateList], Iterable[Passage]], KnownScores]
@@ -46,14 +59,14 @@ class Lexical:
         What is read of a question.
     """
 
-    def __init__(self, scorer: LexicalScorer | None, data: TrainingData, reading: Reading) -> None:
-        assert scorer is not None
+    def __init__(self, scorer: LexicalScorer, data: TrainingData, reading: Reading) -> None:
         self._scorer, self._data, self._reading = scorer, data, reading
 
     @property
-    def values(self) -> dict[str, Any]:
+    def fingerprint(self) -> str:
         """What the scores follow from, beside the rows."""
-        return {"files": self._data.files, **self._reading.values}
+        corpus, pool = self._data.corpus.fingerprint, self._data.pool.fingerprint
+        return f"{self._data.files} {corpus} {pool} {self._reading.fingerprint}"
 
     def score(self, rows: Sequence[CandidateList]) -> KnownScores:
         """Score all candidates."""
@@ -74,12 +87,12 @@ class LoadedWhenAsked(Teacher):
 
     Parameters
     ----------
-    teacher, settings
-        As for `load_for_scoring`.
+    teacher
+        What is loaded.
     """
 
-    def __init__(self, teacher: TeacherAt, settings: TeacherRecipe) -> None:
-        self._load = functools.cache(lambda: load_for_scoring(teacher, settings))
+    def __init__(self, teacher: ReadyTeacher) -> None:
+        self._load = functools.cache(teacher.load)
 
     def score_pairs(
         self, queries: Sequence[Query], passages: Sequence[Passage], pairs: Sequence[Pair]
@@ -88,8 +101,89 @@ class LoadedWhenAsked(Teacher):
         return self._load().score_pairs(queries, passages, pairs)
 
 
+@dataclasses.dataclass(frozen=True)
+class CheckTeacher(Stage):
+    """See how often student and teacher, if any, put the positives of held-out queries first."""
+
+    student: Done
+    teacher: ReadyTeacher | None
+    held_out: Queries
+    pool: Corpus
+    settings: MiningSettings
+    reading: Reading
+    known: ScoreFiles
+
+    def work(self, folder: Path) -> dict[str, Any]:
+        """Score what the student finds for them; the rows are kept, for weights to be fitted to."""
+        scored = self._scored(folder)
+        for name, rows in scored.items():
+            write_rows(folder, rows, CHECKED.format(name))
+        if "teacher" in scored and processes().is_main_process:
+            write_scores(folder / SCORES, scored["teacher"])
+        return {
+            "queries": len(scored["student"]),
+            "candidates": self.settings.negatives + 1,
+            **{name: reranking_accuracy(rows) for name, rows in scored.items()},
+        }
+
+    def _scored(self, folder: Path) -> dict[str, list[CandidateList]]:
+        """Score the student's candidates, by the name of who scores."""
+        settings, encoder = self.settings, load_student(self.student)
+        rows = self.held_out[:: max(1, len(self.held_out) // settings.checked_queries)]
+        rows = rows[: settings.checked_queries]
+        with computing_in(settings.precision):
+            found = retrieve(encoder, self.reading.searched(rows), self.pool, settings.depth, folder)
+        mined = mine_negatives(rows, *found, settings)
+        own = DualEncoderTeacher(encoder, precision=settings.precision)
+        scored = {"student": score_rows(mined, own, self.reading)}
+        if self.teacher is not None:
+            model = LoadedWhenAsked(self.teacher)
+            scored["teacher"] = score_rows(mined, model, self.reading, self.known.scores)
+        return scored
+
+
+@dataclasses.dataclass(frozen=True)
+class ScoreCandidates(Stage):
+    """Let the teacher score candidates, but those that it has scored already.
+
+    Parameters
+    ----------
+    teacher
+        Scores.
+    candidates
+        The stage that wrote the queries.
+    aligned_with
+        The stage that scored the queries that these are aligned with, if they are.
+    reading
+        What is read of a question.
+    known
+        Scores that are kept in files.
+    """
+
+    teacher: ReadyTeacher
+    candidates: Done
+    aligned_with: Done | None
+    reading: Reading
+    known: ScoreFiles
+
+    def work(self, folder: Path) -> dict[str, Any]:
+        """Score, a part at a time, and keep the scores without the texts, too."""
+        rows = self.reading.together(read_rows(self.candidates))
+        model = LoadedWhenAsked(self.teacher)
+        others = read_rows(self.aligned_with) if self.aligned_with else []
+        known = {**self.known.scores, **self.reading.known(rows, others)}
+
+        def score(_: int, part: Sequence[CandidateList]) -> list[CandidateList]:
+            return score_rows(part, model, self.reading, known)
+
+        count = write_parts(folder, rows, score)
+        if processes().is_main_process:
+            write_scores(folder / SCORES, read_parts(folder))
+        return {"queries": count, **self.reading.counts(rows)}
+
+
 class Scorer:
-    """Lets the teacher score candidates, and is checked against the student on held-out queries.
+    """Runs the stages in which the teacher scores, and is checked against the student on held-out queries.
 
     Parameters
     ----------
@@ -99,108 +193,191 @@ class Scorer:
         None where the recipe has none: the student alone is checked then.
     """
 
-    def __init__(self, context: StageContext, teacher: TeacherAt | None) -> None:
+    def __init__(self, context: StageContext, teacher: ReadyTeacher | None) -> None:
         self._context, self._teacher = context, teacher
-        settings = context.recipe.teacher
-        self._files = [Path(file) for file in settings.known_scores] if settings else []
+        self._known = ScoreFiles(teacher.settings.known_scores if teacher else ())
 
     def check(self, student: Done) -> Done:
         """See how often student and teacher, if any, put the positives of held-out queries first."""
-        context, settings = self._context, self._context.recipe.negatives
+        data, settings, reading = self._context.data, self._context.recipe.negatives, self._context.reading
+        check = CheckTeacher(student, self._teacher, data.held_out, data.pool, settings, reading, self._known)
+        return self._context.run("check-teacher", check)
 
-        def work(folder: Path) -> dict[str, Any]:
-            scored = self._checked(student, folder)
-            for name, found in scored.items():
-                write_rows(folder, found, CHECKED.format(name))
-            if "teacher" in scored and processes().is_main_process:
-                write_scores(folder / SCORES, scored["teacher"])
-            return {
-                "queries": len(scored["student"]),
-                "candidates": settings.negatives + 1,
-                **{name: reranking_accuracy(found) for name, found in scored.items()},
-            }
-
-        # The rows themselves are kept, which they were not always.
-        values = {
-            "pool": context.recipe.data.pool,
-            "kept": True,
-            **settings.model_dump(),
-            **context.reading.values,
-            "teacher": scoring_values(self._teacher, context.recipe.teacher),
-            **self._known_values,
-        }
-        builds_on = [student, *([self._teacher.stage] if self._teacher else [])]
-        return context.run("check-teacher", values, builds_on, work)
-
-    def score(self, name: str, candidates: Done, scored: Done | None = None) -> Done:
-        """Score all candidates but those that the teacher has scored already.
+    def score(self, name: str, candidates: Done, aligned_with: Done | None = None) -> Done:
+        """Score all candidates; where there is no teacher, they stay as they are.
 
         Parameters
         ----------
         name
             Of the stage.
-        candidates
-            The stage that wrote the queries.
-        scored
-            The stage that scored the queries that these are aligned with, if they are.
+        candidates, aligned_with
+            As for `ScoreCandidates`.
         """
-        context, teacher = self._context, self._teacher
-        settings, reading = context.recipe.teacher, context.reading
-        assert teacher is not None
-        assert settings is not None
+        if self._teacher is None:
+            return candidates
+        reading = self._context.reading
+        score = ScoreCandidates(self._teacher, candidates, aligned_with, reading, self._known)
+        return self._context.run(name, score)
 
-        def work(folder: Path) -> dict[str, Any]:
-            rows = reading.together(read_rows(candidates))
-            model = LoadedWhenAsked(teacher, settings)
-            known = {**self._known, **(reading.known(rows, read_rows(scored)) if scored else {})}
 
-            def score(_: int, part: Sequence[CandidateList]) -> list[CandidateList]:
-                return score_rows(part, model, reading, known)
+class PartScorer:
+    """Scores rows by everything that a combination adds up.
 
-            count = write_parts(folder, rows, score)
-            if processes().is_main_process:
-                write_scores(folder / SCORES, read_parts(folder))
-            return {"queries": count, **reading.counts(rows)}
+    Parameters
+    ----------
+    settings
+        Which scores.
+    student
+        Of the iteration before.
+    teacher
+        The recipe's, whose own scores are known; None where it has none.
+    precision
+        Of the student.
+    reading
+        What is read of a question.
+    lexical
+        Dictionary BM25, where it is one of the scores.
+    corpus, encoded
+        All passages, and the student's vectors of them, if they are kept.
+    """
 
-        values = scoring_values(teacher, settings) | reading.values | self._known_values
-        builds_on = [candidates, teacher.stage, *([scored] if scored else [])]
-        return context.run(name, values, builds_on, work)
-
-    def _checked(self, student: Done, folder: Path) -> dict[str, list[CandidateList]]:
-        """Score what the student finds for held-out queries, by the name of who scores."""
-        recipe, data, reading = self._context.recipe, self._context.data, self._context.reading
-        settings, encoder = recipe.negatives, load_student(student)
-        count = settings.checked_queries
-        rows = data.held_out[:: max(1, len(data.held_out) // count)][:count]
-        with computing_in(settings.precision):
-            found = retrieve(encoder, reading.searched(rows), data.pool, settings.depth, folder)
-        mined = mine_negatives(rows, *found, settings)
-        own = DualEncoderTeacher(encoder, precision=settings.precision)
-        scored = {"student": score_rows(mined, own, reading)}
-        if self._teacher is not None and recipe.teacher is not None:
-            model = LoadedWhenAsked(self._teacher, recipe.teacher)
-            scored["teacher"] = score_rows(mined, model, reading, self._known)
-        return scored
+    def __init__(
+        self,
+        settings: CombinationSettings,
+        student: Done,
+        teacher: ReadyTeacher | None,
+        precision: Precision,
+        reading: Reading,
+        lexical: Lexical | None,
+        corpus: Corpus,
+        encoded: Done | None,
+    ) -> None:
+        self.settings, self._student, self._teacher, self._precision = settings, student, teacher, precision
+        self._reading, self._lexical, self._corpus, self._encoded = reading, lexical, corpus, encoded
+        self._scorer = functools.cache(self._load)
 
     @property
-    def _known_values(self) -> dict[str, Any]:
-        return {"known": digest_files(self._files)} if self._files else {}
+    def fingerprint(self) -> str:
+        """What the scores follow from, beside the rows and those that are known."""
+        found = [self.settings, self._student, self._teacher, self._precision, self._reading, self._lexical]
+        return json.dumps(stands_for(found), sort_keys=True)
 
-    @functools.cached_property
-    def _known(self) -> KnownScores:
-        return {pair: score for file in self._files for pair, score in read_scores(file).items()}
+    def lexical(self, rows: Sequence[CandidateList]) -> KnownScores:
+        """Score rows by dictionary BM25, where it is one of the scores."""
+        return self._lexical.score(rows) if self._lexical else {}
+
+    def parts(
+        self,
+        rows: Sequence[CandidateList],
+        known: Mapping[str, Sequence[CandidateList]],
+        lexical: KnownScores,
+    ) -> dict[str, Sequence[CandidateList]]:
+        """Score rows by everything that they are not known to be scored by.
+
+        Parameters
+        ----------
+        rows
+            Queries with candidates.
+        known
+            The same with scores, by the name of who scored.
+        lexical
+            What `lexical` gave for them.
+        """
+
+        def scored(name: str) -> Sequence[CandidateList]:
+            if name == LEXICAL:
+                return [
+                    with_scores(row, [lexical[row.query_id, c.passage.docid] for c in row.candidates])
+                    for row in rows
+                ]
+            return known[name] if name in known else score_rows(rows, self._scorer(name), self._reading)
+
+        return {name: scored(name) for name in self.settings.scores}
+
+    def _load(self, name: str) -> Teacher:
+        """Load what scores under a name; the student computes in the precision that it searches in."""
+        student, teacher = name == "student", self._teacher.settings if self._teacher else None
+        scorer = load_scorer(
+            str(self._student.model) if student else self.settings.others[name],
+            device=str(processes().device),
+            precision=self._precision if student or not teacher else teacher.precision,
+            **({"batch_size": teacher.batch_size} if teacher else {}),
+        )
+        if student and self._encoded and isinstance(scorer, DualEncoderTeacher):
+            scorer.remember(*known_vectors(self._corpus, self._encoded))
+        return scorer
+
+
+@dataclasses.dataclass(frozen=True)
+class WeighScores(Stage):
+    """Fit the weights of a sum to held-out queries, unless the settings give them."""
+
+    scorer: PartScorer
+    checked: Done | None
+    say: Means[Callable[[str], object]]
+
+    def work(self, folder: Path) -> dict[str, Any]:
+        """Fit, and tell how good the sum is."""
+        parts = self._held_out(self.checked) if self.checked else {}
+        weights = self.scorer.settings.weights or fit(parts)
+        found = quality(parts, weights) if parts else {}
+        for line in describe(weights, found):
+            self.say.value(f"{folder.name}: {line}")
+        return {"weights": weights, **found}
+
+    def _held_out(self, checked: Done) -> dict[str, Sequence[CandidateList]]:
+        files = {name: checked.folder / CHECKED.format(name) for name in OWN}
+        known = {name: list(read_candidates(file)) for name, file in files.items() if file.exists()}
+        return self.scorer.parts(known["student"], known, self.scorer.lexical(known["student"]))
+
+
+@dataclasses.dataclass(frozen=True)
+class CombineScores(Stage):
+    """Write rows with the weighted sum for their scores.
+
+    Parameters
+    ----------
+    scorer
+        Gives the scores that are added up.
+    scored
+        The stage that wrote the rows, scored by the teacher where there is one.
+    taught
+        Whether there is one.
+    weighed
+        The stage that found the weights.
+    """
+
+    scorer: PartScorer
+    scored: Done
+    taught: bool
+    weighed: Done
+
+    def work(self, folder: Path) -> dict[str, Any]:
+        """Add up, a part at a time."""
+        found = read_rows(self.scored)
+        lexical = self.scorer.lexical(found)
+
+        def add(_: int, rows: Sequence[CandidateList]) -> list[CandidateList]:
+            known = {"teacher": rows} if self.taught else {}
+            parts = self.scorer.parts(rows, known, lexical)
+            return list(combine(parts, self.weighed.record["weights"]))
+
+        return {"queries": write_parts(folder, found, add)}
 
 
 class Combiner:
-    """Adds up the scores that a recipe's ``combination`` names.
+    """Runs the stages that add up the scores that a recipe's ``combination`` names.
 
     Parameters
     ----------
     context
-        The run and the iteration; the recipe has ``combination``. Where it has no ``teacher``, other scores
-        make one.
+        The run and the iteration.
+    settings
+        The recipe's ``combination``.
     student
         From the iteration before.
+    teacher
+        None where the recipe has none; other scores make one then.
     encoded
         The student's vectors of all passages, if they are kept.
     checked
@@ -212,101 +389,25 @@ class Combiner:
     def __init__(
         self,
         context: StageContext,
+        settings: CombinationSettings,
         student: Done,
+        teacher: ReadyTeacher | None,
         encoded: Done | None,
         checked: Done | None,
         lexical: Lexical | None,
     ) -> None:
-        assert context.recipe.combination is not None
-        self._settings: CombinationSettings = context.recipe.combination
-        self._context, self._lexical = context, lexical
-        self._student, self._encoded, self._checked = student, encoded, checked
-        self._scorers: dict[str, Teacher] = {}
-        self._weighed = self._weigh()
-
-    def combine(self, name: str, scored: Done) -> Done:
-        """Write rows with the weighted sum for their scores.
-
-        Parameters
-        ----------
-        name
-            Of the stage.
-        scored
-            The stage that wrote them, scored by the teacher where there is one.
-        """
-        weights = self._weighed.record["weights"]
-
-        def work(folder: Path) -> dict[str, Any]:
-            found = read_rows(scored)
-            lexical = self._lexical.score(found) if self._lexical else {}
-
-            def add(_: int, rows: Sequence[CandidateList]) -> list[CandidateList]:
-                known = {"teacher": rows} if self._context.recipe.teacher else {}
-                return list(combine(self._parts(rows, known, lexical), weights))
-
-            return {"queries": write_parts(folder, found, add)}
-
-        builds_on = [scored, self._student, self._weighed]
-        return self._context.run(name, self._values, builds_on, work)
-
-    def _weigh(self) -> Done:
-        def work(folder: Path) -> dict[str, Any]:
-            parts = self._held_out(self._checked) if self._checked else {}
-            weights = self._settings.weights or fit(parts)
-            found = quality(parts, weights) if parts else {}
-            for line in describe(weights, found):
-                self._context.stages.say(f"{self._context.named('weigh')}: {line}")
-            return {"weights": weights, **found}
-
-        if self._checked is None and not self._settings.weights:
+        if checked is None and not settings.weights:
             raise QgdrError(
                 "combination: nothing is held out to fit weights to; raise holdout, or give weights"
             )
-        builds_on = [self._student, *([self._checked] if self._checked else [])]
-        return self._context.run("weigh", self._values, builds_on, work)
+        precision, corpus = context.recipe.negatives.precision, context.data.corpus
+        self._context, self._taught = context, teacher is not None
+        self._scorer = PartScorer(
+            settings, student, teacher, precision, context.reading, lexical, corpus, encoded
+        )
+        weigh = WeighScores(self._scorer, checked, Means(context.stages.say))
+        self._weighed = context.run("weigh", weigh)
 
-    @property
-    def _values(self) -> dict[str, Any]:
-        lexical = self._lexical.values if self._lexical else {}
-        return {**self._settings.model_dump(), **self._context.reading.values, **lexical}
-
-    def _held_out(self, checked: Done) -> dict[str, Sequence[CandidateList]]:
-        files = {name: checked.folder / CHECKED.format(name) for name in OWN}
-        known = {name: list(read_candidates(file)) for name, file in files.items() if file.exists()}
-        rows = known["student"]
-        return self._parts(rows, known, self._lexical.score(rows) if self._lexical else {})
-
-    def _parts(
-        self,
-        rows: Sequence[CandidateList],
-        known: Mapping[str, Sequence[CandidateList]],
-        lexical: KnownScores,
-    ) -> dict[str, Sequence[CandidateList]]:
-        """Score rows by everything that they are not known to be scored by; a teacher's own scores are."""
-        reading = self._context.reading
-
-        def scored(name: str) -> Sequence[CandidateList]:
-            if name == LEXICAL:
-                return [
-                    with_scores(row, [lexical[row.query_id, c.passage.docid] for c in row.candidates])
-                    for row in rows
-                ]
-            return known[name] if name in known else score_rows(rows, self._scorer(name), reading)
-
-        return {name: scored(name) for name in self._settings.scores}
-
-    def _scorer(self, name: str) -> Teacher:
-        """Load what scores under a name; the student computes in the precision that it searches in."""
-        teacher, precision = self._context.recipe.teacher, self._context.recipe.negatives.precision
-        if name not in self._scorers:
-            student = name == "student"
-            self._scorers[name] = load_scorer(
-                str(self._student.model) if student else self._settings.others[name],
-                device=str(processes().device),
-                precision=precision if student or not teacher else teacher.precision,
-                **({"batch_size": teacher.batch_size} if teacher else {}),
-            )
-            scorer = self._scorers[name]
-            if student and self._encoded and isinstance(scorer, DualEncoderTeacher):
-                scorer.remember(*known_vectors(self._context, self._encoded))
-        return self._scorers[name]
+    def combine(self, name: str, scored: Done) -> Done:
+        """Write rows with the weighted sum for their scores; see `CombineScores`."""
+        return self._context.run(name, CombineScores(self._scorer, scored, self._taught, self._weighed))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import hashlib
 import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from qgdr_pyserini.collection.tevatron import CandidateList, read_candidates, write_candidates
 from qgdr_pyserini.errors import QgdrError
@@ -21,7 +22,7 @@ from qgdr_pyserini.train.trainer import processes
 DONE, BEGUN = "stage.json", "begun.json"
 
 # Of what stages make; to be raised when the same settings come to make something else.
-_VERSION = 2
+_VERSION = 3
 
 # What a stage goes on from, and nobody needs once it is complete: checkpoints, hits by block, BM25's index.
 _LEFTOVERS = ("checkpoint-*", "block-*", "lucene")
@@ -36,6 +37,8 @@ CHECKED = "{}.jsonl.gz"
 _PATTERN = "part-{:05d}.jsonl.gz"
 
 _COUNTS = "counts.json"
+
+Content = TypeVar("Content")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,11 +66,77 @@ class Done:
         return self.folder / "model"
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Fingerprinted(Generic[Content]):
+    """Something that a stage reads, and the digest that stands for it in the stage's fingerprint."""
+
+    value: Content
+    fingerprint: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Means(Generic[Content]):
+    """Something by which a stage works and which its content does not follow from."""
+
+    value: Content
+
+
+class Stage(abc.ABC):
+    """What a stage does: a frozen dataclass whose fields are all that it reads.
+
+    Its fingerprint is made of every field but `Means`: settings, complete stages, whatever else has a
+    ``fingerprint``, plain values, and collections and dataclasses of these. As its work has nothing but
+    the fields, it cannot follow from what the fingerprint leaves out.
+    """
+
+    @abc.abstractmethod
+    def work(self, folder: Path) -> dict[str, Any]:
+        """Fill the folder, going on with what lies there, and return the record.
+
+        It is called in every process of a distributed run.
+        """
+
+
+def stands_for(value: object) -> Any:
+    """Return what a fingerprint has of a stage's field, as JSON can hold it.
+
+    Parameters
+    ----------
+    value
+        A field, or a part of one.
+
+    Raises
+    ------
+    TypeError
+        If nothing stands for such a value: give its class a ``fingerprint``, or make the field a `Means`.
+
+    Examples
+    --------
+    >>> stands_for([Done("student", Path("run/student"), "5f2a", {}), {"share": 0.75}])
+    ['5f2a', {'share': 0.75}]
+    """
+    if isinstance(fingerprint := getattr(value, "fingerprint", None), str):
+        return fingerprint
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, Settings):
+        return value.model_dump()
+    if isinstance(value, Mapping):
+        return {str(key): stands_for(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [stands_for(one) for one in value]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type | Means):
+        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        read = {name: stands_for(one) for name, one in fields.items() if not isinstance(one, Means)}
+        return [type(value).__name__, read]
+    raise TypeError(f"{type(value).__name__} has no fingerprint")
+
+
 class Stages:
     """Runs stages one after the other, and skips what is complete.
 
-    A stage's fingerprint covers its settings, the fingerprints of the stages that it builds on, and the
-    version of what stages make, so a complete stage of another run with equal fingerprint can stand for it.
+    A stage's fingerprint covers all that it reads and the version of what stages make, so a complete stage
+    of another run with equal fingerprint can stand for it.
 
     Parameters
     ----------
@@ -88,26 +157,15 @@ class Stages:
         self._state = processes()
         self.done: list[Done] = []
 
-    def run(
-        self,
-        name: str,
-        settings: Settings | dict[str, Any] | None,
-        after: Sequence[Done | str],
-        work: Callable[[Path], dict[str, Any]],
-    ) -> Done:
+    def run(self, name: str, stage: Stage) -> Done:
         """Run a stage unless it is complete.
 
         Parameters
         ----------
         name
             Of the stage and its folder.
-        settings
-            What decides its content.
-        after
-            Stages, or digests of data, that it builds on.
-        work
-            Fills the folder, going on with what lies there, and returns the record. It is called
-            in every process of a distributed run.
+        stage
+            What is to be done, with what.
 
         Raises
         ------
@@ -115,14 +173,12 @@ class Stages:
             If the folder holds the stage made from other data or settings.
         """
         folder = self._output / name
-        values = settings.model_dump() if isinstance(settings, Settings) else settings
-        builds_on = [str(getattr(one, "fingerprint", one)) for one in after]
-        fingerprint = _digest([_VERSION, name, values, builds_on])
+        fingerprint = _digest([_VERSION, name, stands_for(stage)])
         if self._state.is_main_process:
             self._prepare(folder, name, fingerprint)
         self._state.wait_for_everyone()
         if not (folder / DONE).exists():
-            self._work(folder, name, fingerprint, work)
+            self._work(folder, name, fingerprint, stage)
         kept = read_json(folder / DONE)
         self.done.append(Done(name, folder, fingerprint, kept["record"]))
         return self.done[-1]
@@ -145,11 +201,9 @@ class Stages:
         with atomic_text(folder / BEGUN) as file:
             json.dump({"fingerprint": fingerprint}, file)
 
-    def _work(
-        self, folder: Path, name: str, fingerprint: str, work: Callable[[Path], dict[str, Any]]
-    ) -> None:
+    def _work(self, folder: Path, name: str, fingerprint: str, stage: Stage) -> None:
         start = time.monotonic()
-        record = work(folder)
+        record = stage.work(folder)
         self._state.wait_for_everyone()
         if self._state.is_main_process:
             seconds = round(time.monotonic() - start, 1)
@@ -193,14 +247,6 @@ def write_rows(folder: Path, rows: Sequence[CandidateList], name: str = MINED) -
         write_candidates(folder / name, rows)
     state.wait_for_everyone()
     return len(rows)
-
-
-def digest_rows(rows: Iterable[CandidateList]) -> str:
-    """Digest which queries there are, and which of them have a known passage."""
-    digest = hashlib.sha256()
-    for row in rows:
-        digest.update(f"{row.query_id}\t{len(row.positives)}\n".encode())
-    return digest.hexdigest()[:16]
 
 
 def write_parts(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from qgdr_pyserini.collection.tevatron import CandidateList
+from qgdr_pyserini.collection.training_set import TrainingSet
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.config import EncoderConfig
 from qgdr_pyserini.model.dual_encoder import DualEncoder
@@ -18,16 +19,16 @@ from qgdr_pyserini.model.pruning import prune
 from qgdr_pyserini.model.registry import find_own_encoder
 from qgdr_pyserini.train.anchor import Anchor
 from qgdr_pyserini.train.context import StageContext
-from qgdr_pyserini.train.data import TrainingData
+from qgdr_pyserini.train.data import Corpus, TrainingData
 from qgdr_pyserini.train.distillation import DistillationSettings, distil
 from qgdr_pyserini.train.distillation_batches import Replay, Switch
-from qgdr_pyserini.train.measure import CUTOFF, recall_by_language
+from qgdr_pyserini.train.measure import DevSet
 from qgdr_pyserini.train.mining import known_vectors
 from qgdr_pyserini.train.negatives import drop_likely_positives
-from qgdr_pyserini.train.pairs import CodeSwitcher, pair_sources
-from qgdr_pyserini.train.recipe import Recipe, recipe_names
-from qgdr_pyserini.train.stages import Done, Stages, read_rows, save_model
-from qgdr_pyserini.train.trainer import computing_in, processes
+from qgdr_pyserini.train.pairs import CodeSwitcher, PairSettings, pair_sources
+from qgdr_pyserini.train.recipe import Recipe, StudentSettings, recipe_names
+from qgdr_pyserini.train.stages import Done, Fingerprinted, Means, Stage, Stages, read_rows, save_model
+from qgdr_pyserini.train.trainer import processes
 
 # Names of the rates in configurations of transformers: BERT and its kin, DistilBERT, T5.
 _DROPOUTS = (
@@ -39,8 +40,48 @@ _DROPOUTS = (
 )
 
 
-def first_student(recipe: Recipe, data: TrainingData, stages: Stages) -> Done:
+@dataclasses.dataclass(frozen=True)
+class StartStudent(Stage):
     """Start from a checkpoint: prune its vocabulary, set its dropout and its prefixes.
+
+    Parameters
+    ----------
+    settings
+        Of the student.
+    seed
+        Of weights that the checkpoint lacks.
+    encoder
+        Digest of the encoder that the checkpoint names; empty for any other transformer.
+    texts
+        What the vocabulary is pruned by; None where it stays whole.
+    folder
+        The encoder's.
+    """
+
+    settings: StudentSettings
+    seed: int
+    encoder: str
+    texts: Fingerprinted[Callable[[], Iterator[str]]] | None
+    folder: Means[Path | None]
+
+    def work(self, folder: Path) -> dict[str, Any]:
+        """Load it, change it and save it."""
+        settings, known = self.settings, self.folder.value
+        if known is not None:
+            encoder = DualEncoder.from_pretrained(known)
+        else:
+            source = ModelSource(checkpoint=settings.checkpoint)
+            encoder = DualEncoder.from_source(source, _config(settings), seed=self.seed)
+        if settings.prune is not None and self.texts is not None:
+            encoder = prune(encoder, self.texts.value(), settings.prune)
+        if settings.dropout is not None:
+            _set_dropout(encoder, settings.dropout)
+        save_model(encoder, folder)
+        return {"checkpoint": settings.checkpoint, "subwords": len(encoder.tokenizer)}
+
+
+def first_student(recipe: Recipe, data: TrainingData, stages: Stages) -> Done:
+    """Run the stage that the student starts with.
 
     Parameters
     ----------
@@ -52,30 +93,18 @@ def first_student(recipe: Recipe, data: TrainingData, stages: Stages) -> Done:
     QgdrError
         If the checkpoint cannot be loaded, or is the name of a recipe that nobody has trained here.
     """
-    student = recipe.student
+    settings = recipe.student
+    folder, digest = None, ""
     try:
-        known: Path | None = find_own_encoder(student.checkpoint)
+        folder = find_own_encoder(settings.checkpoint)
+        digest = DualEncoder.from_pretrained(folder).fingerprint
     except QgdrError:
-        if student.checkpoint in recipe_names():
-            raise QgdrError(_untrained(student.checkpoint)) from None
-        known = None  # any other transformer
-
-    def start(folder: Path) -> dict[str, Any]:
-        if known is not None:
-            encoder = DualEncoder.from_pretrained(known)
-        else:
-            source = ModelSource(checkpoint=student.checkpoint)
-            encoder = DualEncoder.from_source(source, _config(recipe), seed=recipe.seed)
-        if student.prune is not None:
-            encoder = prune(encoder, data.texts(), student.prune)
-        if student.dropout is not None:
-            _set_dropout(encoder, student.dropout)
-        save_model(encoder, folder)
-        return {"checkpoint": student.checkpoint, "subwords": len(encoder.tokenizer)}
-
-    digest = DualEncoder.from_pretrained(known).fingerprint if known is not None else ""
-    builds_on = [digest, *([data.digest] if student.prune else [])]
-    return stages.run("student", student, builds_on, start)
+        if folder is not None:
+            raise
+        if settings.checkpoint in recipe_names():
+            raise QgdrError(_untrained(settings.checkpoint)) from None
+    texts = data.texts if settings.prune else None
+    return stages.run("student", StartStudent(settings, recipe.seed, digest, texts, Means(folder)))
 
 
 def _set_dropout(encoder: DualEncoder, rate: float) -> None:
@@ -93,15 +122,14 @@ def _untrained(name: str) -> str:
     )
 
 
-def _config(recipe: Recipe) -> EncoderConfig:
-    student = recipe.student
+def _config(settings: StudentSettings) -> EncoderConfig:
     return EncoderConfig(
-        pooling=student.pooling,
-        normalize=student.normalize,
-        query_prefix=student.query_prefix,
-        passage_prefix=student.passage_prefix,
-        query_max_length=student.query_max_length,
-        passage_max_length=student.passage_max_length,
+        pooling=settings.pooling,
+        normalize=settings.normalize,
+        query_prefix=settings.query_prefix,
+        passage_prefix=settings.passage_prefix,
+        query_max_length=settings.query_max_length,
+        passage_max_length=settings.passage_max_length,
     )
 
 
@@ -140,123 +168,151 @@ def interpolate(before: DualEncoder, after: DualEncoder, share: float) -> None:
             weight.lerp_(old[name].to(weight), 1.0 - share)
 
 
-class StudentTrainer:
-    """Trains the student by the settings of a group of the recipe.
+@dataclasses.dataclass(frozen=True)
+class TrainStudent(Stage):
+    """Train the student, and measure it on held-out queries.
+
+    Parameters
+    ----------
+    settings, seed
+        Of the training.
+    student
+        From the iteration before.
+    rows
+        The stage that wrote queries with candidates, and scored them where something does.
+    generated
+        The stage that scored queries to align, if there are any.
+    margin
+        Of negatives that the teacher takes for answers; see `without_likely_positives`.
+    pair_settings, pairs
+        Of what is replayed, and put into other languages word by word; None where nothing is.
+    corpus, encoded
+        All passages, and the student's vectors of them, where it is anchored to them.
+    dev
+        What it is measured on; None where it is not.
+    """
+
+    settings: DistillationSettings
+    seed: int
+    student: Done
+    rows: Done
+    generated: Done | None
+    margin: float | None
+    pair_settings: PairSettings | None
+    pairs: Fingerprinted[TrainingSet] | None
+    corpus: Corpus | None
+    encoded: Done | None
+    dev: DevSet | None
+
+    def work(self, folder: Path) -> dict[str, Any]:
+        """Train from the last checkpoint on, save and measure."""
+        encoder = DualEncoder.from_pretrained(self.student.model)
+        found, written = read_rows(self.rows), read_rows(self.generated) if self.generated else []
+        if self.margin is not None:
+            found, written = without_likely_positives(found, written, self.margin)
+        log = distil(
+            encoder,
+            found,
+            written,
+            self.settings,
+            self.seed,
+            folder,
+            replay=self._replay(),
+            switch=self._switch(),
+            anchor=self._anchor(encoder),
+            stage=folder.name,
+        )
+        save_model(encoder, folder)
+        counts = {"queries": len(found), "generated": len(written)}
+        return {"log": log, **counts, **(self.dev.record(encoder) if self.dev else {})}
+
+    def _anchor(self, encoder: DualEncoder) -> Anchor | None:
+        if self.settings.anchor is None or self.corpus is None or self.encoded is None:
+            return None
+        passages, vectors = known_vectors(self.corpus, self.encoded)
+        contents = {passage.docid: passage.contents for passage in passages}
+        return Anchor(encoder, contents, vectors, self.settings.anchor)
+
+    def _replay(self) -> Replay | None:
+        replay, settings = self.settings.replay, self.pair_settings
+        if replay is None or settings is None or self.pairs is None:
+            return None
+        if replay.sources:
+            settings = settings.model_copy(update={"sources": replay.sources})
+        size = replay.batch_size // processes().num_processes
+        sources = pair_sources(self.pairs.value, settings)
+        return Replay(sources, size, self.seed, mixed=self.settings.anchor is not None)
+
+    def _switch(self) -> Switch | None:
+        if not self.settings.code_switched or self.pair_settings is None or self.pairs is None:
+            return None
+        words = [*self.pairs.value.lexicon, *self.pairs.value.names]
+        return CodeSwitcher(words, self.pair_settings.lowest_switch_rate).switch
+
+
+@dataclasses.dataclass(frozen=True)
+class InterpolateStudents(Stage):
+    """Go back a part of the way from a trained student's weights, and measure what that gives."""
+
+    before: Done
+    after: Done
+    share: float
+    dev: DevSet | None
+
+    def work(self, folder: Path) -> dict[str, Any]:
+        """Interpolate, save and measure."""
+        encoder = DualEncoder.from_pretrained(self.after.model)
+        interpolate(DualEncoder.from_pretrained(self.before.model), encoder, self.share)
+        save_model(encoder, folder)
+        told = {"share": self.share, "before": self.before.name, "after": self.after.name}
+        return {**told, **(self.dev.record(encoder) if self.dev else {})}
+
+
+def train_student(
+    context: StageContext,
+    name: str,
+    settings: DistillationSettings,
+    student: Done,
+    rows: Done,
+    generated: Done | None = None,
+    encoded: Done | None = None,
+) -> Done:
+    """Run the stages that train the student by the settings of a group of the recipe.
 
     Parameters
     ----------
     context
         The run and the iteration.
+    name
+        Of the stage.
     settings
         ``warmup`` or ``distillation``.
+    student, rows, generated, encoded
+        As for `TrainStudent`.
     """
-
-    def __init__(self, context: StageContext, settings: DistillationSettings) -> None:
-        self._context, self._settings = context, settings
-
-    def train(
-        self,
-        name: str,
-        student: Done,
-        rows: Done,
-        generated: Done | None = None,
-        *,
-        encoded: Done | None = None,
-    ) -> Done:
-        """Train the student, and measure it on held-out queries.
-
-        Parameters
-        ----------
-        name
-            Of the stage.
-        student
-            From the iteration before.
-        rows
-            The stage that wrote queries with candidates, and scored them where something does.
-        generated
-            The stage that scored queries to align, if there are any.
-        encoded
-            The student's vectors of all passages, where it is anchored.
-        """
-        context, settings, recipe = self._context, self._settings, self._context.recipe
-
-        def work(folder: Path) -> dict[str, Any]:
-            encoder = DualEncoder.from_pretrained(student.model)
-            found, written = read_rows(rows), read_rows(generated) if generated else []
-            anchor = self._anchor(encoder, encoded) if encoded else None
-            if settings.kd:
-                found, written = without_likely_positives(found, written, recipe.negatives.margin)
-            log = distil(
-                encoder,
-                found,
-                written,
-                settings,
-                recipe.seed,
-                folder,
-                replay=self._replay(),
-                switch=self._switch(),
-                anchor=anchor,
-                stage=context.named(name),
-            )
-            save_model(encoder, folder)
-            counts = {"queries": len(found), "generated": len(written)}
-            return {"log": log, **counts, **self._measured(encoder)}
-
-        builds_on = [student, rows, *([generated] if generated else [])]
-        trained = context.run(name, self._values, builds_on, work)
-        return trained if settings.interpolation == 1.0 else self._interpolated(student, trained)
-
-    def _interpolated(self, before: Done, trained: Done) -> Done:
-        """Go back a part of the way from the trained student's weights."""
-        share = self._settings.interpolation
-
-        def work(folder: Path) -> dict[str, Any]:
-            encoder = DualEncoder.from_pretrained(trained.model)
-            interpolate(DualEncoder.from_pretrained(before.model), encoder, share)
-            save_model(encoder, folder)
-            return {"share": share, "before": before.name, "after": trained.name, **self._measured(encoder)}
-
-        return self._context.run("interpolate", {"share": share}, [before, trained], work)
-
-    @property
-    def _values(self) -> dict[str, Any]:
-        settings, recipe = self._settings, self._context.recipe
-        values = {"seed": recipe.seed, **settings.model_dump(exclude={"interpolation"})}
-        values |= {"margin": recipe.negatives.margin} if settings.kd else {}
-        if (settings.replay or settings.code_switched) and recipe.pairs:
-            values["pairs"] = recipe.pairs.model_dump()
-        return values
-
-    def _anchor(self, encoder: DualEncoder, encoded: Done) -> Anchor:
-        assert self._settings.anchor is not None
-        passages, vectors = known_vectors(self._context, encoded)
-        contents = {passage.docid: passage.contents for passage in passages}
-        return Anchor(encoder, contents, vectors, self._settings.anchor)
-
-    def _replay(self) -> Replay | None:
-        settings, recipe, data = self._settings, self._context.recipe, self._context.data.pairs
-        if settings.replay is None or recipe.pairs is None or data is None:
-            return None
-        pairs = recipe.pairs
-        if settings.replay.sources:
-            pairs = pairs.model_copy(update={"sources": settings.replay.sources})
-        size = settings.replay.batch_size // processes().num_processes
-        return Replay(pair_sources(data, pairs), size, recipe.seed, mixed=settings.anchor is not None)
-
-    def _switch(self) -> Switch | None:
-        pairs, data = self._context.recipe.pairs, self._context.data.pairs
-        if not self._settings.code_switched or pairs is None or data is None:
-            return None
-        return CodeSwitcher([*data.lexicon, *data.names], pairs.lowest_switch_rate).switch
-
-    def _measured(self, encoder: DualEncoder) -> dict[str, Any]:
-        """Measure the student; the last one is measured when it is exported, and not here."""
-        recipe, data = self._context.recipe, self._context.data
-        last = self._context.number == recipe.iterations
-        if last or not data.held_out or not processes().is_main_process:
-            return {}
-        with computing_in(recipe.negatives.precision):
-            return {"recall": recall_by_language(encoder, data.held_out, data.pool(), CUTOFF)}
+    recipe, data = context.recipe, context.data
+    # The last one is measured when it is exported.
+    measured = bool(data.held_out) and context.number != recipe.iterations
+    dev = DevSet(data.held_out, data.pool, recipe.negatives.precision) if measured else None
+    paired = settings.replay is not None or settings.code_switched > 0
+    train = TrainStudent(
+        # What it is mixed with afterwards is another stage's business.
+        settings.model_copy(update={"interpolation": 1.0}),
+        recipe.seed,
+        student,
+        rows,
+        generated,
+        margin=recipe.negatives.margin if settings.kd else None,
+        pair_settings=recipe.pairs if paired else None,
+        pairs=data.parallel if paired else None,
+        corpus=data.corpus if encoded else None,
+        encoded=encoded,
+        dev=dev,
+    )
+    trained = context.run(name, train)
+    if settings.interpolation == 1.0:
+        return trained
+    return context.run("interpolate", InterpolateStudents(student, trained, settings.interpolation, dev))
 
 
 def without_likely_positives(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import importlib.util
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Generic, Literal, Self, TypeVar
 
 import torch
 from pydantic import Field, model_validator
@@ -19,9 +21,9 @@ from qgdr_pyserini.model.precision import Precision
 from qgdr_pyserini.model.query_generator import GeneratorSettings, QueryGenerator
 from qgdr_pyserini.model.teachers import TrainableTeacher, load_teacher
 from qgdr_pyserini.settings import Settings
-from qgdr_pyserini.train.data import TrainingData
+from qgdr_pyserini.train.data import Queries
 from qgdr_pyserini.train.selection import take_share
-from qgdr_pyserini.train.stages import Done, Stages, read_rows, save_model
+from qgdr_pyserini.train.stages import Done, Means, Stage, Stages, read_rows, save_model
 from qgdr_pyserini.train.teacher_training import (
     GENERATION,
     RANKING,
@@ -35,6 +37,20 @@ from qgdr_pyserini.train.trainer import Log, processes
 
 # What decides a teacher's scores before it is trained.
 _START = {"kind", "source", "generator", "cross_encoder"}
+
+# Settings that do not matter to where its training begins, as if they were not given.
+_UNTRAINED: dict[str, Any] = {
+    "generation": None,
+    "ranking": None,
+    "reads": "original",
+    "translations": "",
+    "known_scores": [],
+    "precision": "fp32",
+    "batch_size": 32,
+    "seed": None,
+}
+
+LossSettings = TypeVar("LossSettings", GenerationLossSettings, RankingSettings)
 
 
 class LoraSettings(Settings):
@@ -214,30 +230,125 @@ class TeacherRecipe(Settings):
         return KINDS[self.kind].writes
 
 
-class TeacherAt(NamedTuple):
-    """Where a teacher's weights are, the stage that made them, and whether that is one of its own."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class ReadyTeacher:
+    """A teacher that scores and writes.
 
+    Parameters
+    ----------
+    settings
+        Of the recipe.
+    source
+        Where its weights are.
+    stage
+        The stage that made them; None where they were there before the run.
+    trained
+        Whether that is a stage of its own, and not the student's.
+    """
+
+    settings: TeacherRecipe
     source: ModelSource
-    stage: Done
+    stage: Done | None = None
     trained: bool = False
+
+    @property
+    def fingerprint(self) -> str:
+        """What its scores follow from."""
+        own = set() if self.trained else _START
+        values = self.settings.model_dump(include={"precision", "batch_size"} | own)
+        return json.dumps([values, self.stage.fingerprint if self.stage else ""], sort_keys=True)
+
+    def load(self) -> TrainableTeacher:
+        """Load it onto this process's device, in the precision that it scores in."""
+        return load_teacher(
+            self.source.checkpoint,
+            kind=KINDS[self.settings.kind].model,
+            settings=_given(self.settings),
+            device=str(processes().device),
+            precision=self.settings.precision,
+            batch_size=self.settings.batch_size,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainTeacher(Stage, Generic[LossSettings]):
+    """Train a teacher by one of its losses.
+
+    Parameters
+    ----------
+    start
+        The recipe's settings without those of training.
+    source
+        The weights that are gone on from; ``before`` is the stage that made them, if one did.
+    loss
+        Settings of the loss.
+    seed
+        Of everything random.
+    """
+
+    start: TeacherRecipe
+    before: Done | None
+    loss: LossSettings
+    seed: int
+    source: Means[ModelSource]
+
+    def work(self, folder: Path) -> dict[str, Any]:
+        """Load the teacher, train it and save it."""
+        model = KINDS[self.start.kind].model.load(self.source.value, _given(self.start), seed=self.seed)
+        if self.start.freeze_vectors:
+            # A head that is tied to them stays as it is, too.
+            model.model.get_input_embeddings().weight.requires_grad_(False)
+        merge = add_low_rank(model.model, self.start.lora, self.seed) if self.start.lora else None
+        log = self.train(model, folder)
+        if merge is not None:
+            merge()
+        save_model(model, folder)
+        return {"log": log}
+
+    @abc.abstractmethod
+    def train(self, model: Any, folder: Path) -> Log:
+        """Train the model in place."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainWriter(TrainTeacher[GenerationLossSettings]):
+    """Train a generator to write the queries of the data, by the generation loss."""
+
+    queries: Queries
+
+    def train(self, model: QueryGenerator, folder: Path) -> Log:
+        """Train by the generation loss."""
+        rows = query_writings(take_share(self.queries, self.loss.share), model)
+        return train_writer(model, rows, self.loss, self.seed, folder)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainRanker(TrainTeacher[RankingSettings]):
+    """Train a teacher to tell positives from hard negatives, by the contrastive loss."""
+
+    mined: Done
+
+    def train(self, model: TrainableTeacher, folder: Path) -> Log:
+        """Train by the contrastive loss."""
+        return train_ranker(model, read_rows(self.mined), self.loss, self.seed, folder)
 
 
 def make_teacher(
     settings: TeacherRecipe,
-    data: TrainingData,
+    queries: Queries,
     student: Done,
     mined: Done | None,
     stages: Stages,
     seed: int,
-) -> TeacherAt:
+) -> ReadyTeacher:
     """Train a teacher, stage by stage, as far as its settings have stages.
 
     Parameters
     ----------
     settings
         Of the teacher.
-    data
-        What it learns from.
+    queries
+        What it learns to write.
     student
         Whose layers it may start with.
     mined
@@ -247,69 +358,24 @@ def make_teacher(
     seed
         Of everything random.
     """
-    teacher = TeacherAt(settings.source or ModelSource(checkpoint=str(student.model)), student)
-    start = settings.model_dump(include=_START | {"from_student", "freeze_vectors", "lora"})
-
-    def stage(
-        name: str, group: Any, train: Callable[[Any, Path], Log], builds_on: Sequence[Done | str]
-    ) -> TeacherAt:
-        before = teacher.source
-
-        def work(folder: Path) -> dict[str, Any]:
-            model = _load(settings, before, seed)
-            if settings.freeze_vectors:
-                # A head that is tied to them stays as it is, too.
-                model.model.get_input_embeddings().weight.requires_grad_(False)
-            merge = add_low_rank(model.model, settings.lora, seed) if settings.lora else None
-            log = train(model, folder)
-            if merge is not None:
-                merge()
-            save_model(model, folder)
-            return {"log": log}
-
-        done = stages.run(
-            name, {"start": start, "seed": seed, **group.model_dump()}, [teacher.stage, *builds_on], work
-        )
-        return TeacherAt(ModelSource(checkpoint=str(done.model)), done, trained=True)
-
-    if (writing := settings.generation) is not None:
-
-        def write(model: QueryGenerator, folder: Path) -> Log:
-            rows = query_writings(take_share(data.rows, writing.share), model)
-            return train_writer(model, rows, writing, seed, folder)
-
-        teacher = stage(GENERATION, writing, write, [data.digest])
-    if (ranking := settings.ranking) is not None and mined is not None:
-
-        def rank(model: TrainableTeacher, folder: Path) -> Log:
-            return train_ranker(model, read_rows(mined), ranking, seed, folder)
-
-        teacher = stage(RANKING, ranking, rank, [mined])
+    start = settings.model_copy(update=_UNTRAINED)
+    if settings.source is not None:
+        teacher = ReadyTeacher(settings, settings.source)
+    else:
+        teacher = ReadyTeacher(settings, ModelSource(checkpoint=str(student.model)), student)
+    if settings.generation is not None:
+        source = Means(teacher.source)
+        write = TrainWriter(start, teacher.stage, settings.generation, seed, source, queries)
+        teacher = _trained(settings, stages.run(GENERATION, write))
+    if settings.ranking is not None and mined is not None:
+        source = Means(teacher.source)
+        rank = TrainRanker(start, teacher.stage, settings.ranking, seed, source, mined)
+        teacher = _trained(settings, stages.run(RANKING, rank))
     return teacher
 
 
-def load_for_scoring(teacher: TeacherAt, settings: TeacherRecipe) -> TrainableTeacher:
-    """Load a trained teacher onto this process's device, in the precision that it scores in."""
-    return load_teacher(
-        teacher.source.checkpoint,
-        kind=KINDS[settings.kind].model,
-        settings=_given(settings),
-        device=str(processes().device),
-        precision=settings.precision,
-        batch_size=settings.batch_size,
-    )
-
-
-def scoring_values(teacher: TeacherAt | None, settings: TeacherRecipe | None) -> dict[str, Any]:
-    """List the settings that what a teacher, if any, scores or writes depends on, but those of its stages."""
-    if teacher is None or settings is None:
-        return {}
-    own = set() if teacher.trained else _START
-    return settings.model_dump(include={"precision", "batch_size"} | own)
-
-
-def _load(settings: TeacherRecipe, source: ModelSource, seed: int) -> TrainableTeacher:
-    return KINDS[settings.kind].model.load(source, _given(settings), seed=seed)
+def _trained(settings: TeacherRecipe, done: Done) -> ReadyTeacher:
+    return ReadyTeacher(settings, ModelSource(checkpoint=str(done.model)), done, trained=True)
 
 
 def _given(settings: TeacherRecipe) -> Any:

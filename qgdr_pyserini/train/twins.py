@@ -131,10 +131,16 @@ def find_twins(data: TrainingData, files: Iterable[str | os.PathLike[str]] = ())
     return Twins(_asked(data), [*translated, *(row for file in files for row in read_translations(file))])
 
 
+def twins_come_from(data: TrainingData) -> str:
+    """Digest what `find_twins` reads of a run's data."""
+    return data.files if data.pairs else f"{data.rows.fingerprint} {data.held_out.fingerprint}"
+
+
 def _asked(data: TrainingData) -> Iterator[Asked]:
     for query in data.pairs.queries if data.pairs else ():
         yield Asked(question_name(query.query_id, query.lang), query.docid, query.lang, query.query)
-    for row in [*data.rows, *data.held_out]:
+    # A training set's queries are all among its pairs, but those held out.
+    for row in [*([] if data.pairs else data.rows), *data.held_out]:
         for item in row.positives[:1]:
             yield Asked(question_name(row.query_id, row.lang), item.passage.docid, row.lang, row.query)
 

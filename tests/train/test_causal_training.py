@@ -1,5 +1,6 @@
 """Causal teachers in recipes: both losses fall, the pipeline runs, plans are made, LoRA is merged."""
 
+import dataclasses
 import importlib.util
 import json
 
@@ -22,11 +23,9 @@ from qgdr_pyserini.train.plan import checkpoint_size
 from qgdr_pyserini.train.stages import Done, read_parts
 from qgdr_pyserini.train.teacher import (
     LoraSettings,
-    TeacherAt,
+    ReadyTeacher,
     TeacherRecipe,
     add_low_rank,
-    load_for_scoring,
-    scoring_values,
 )
 from qgdr_pyserini.train.teacher_training import (
     GenerationLossSettings,
@@ -141,20 +140,21 @@ def test_an_untrained_teacher_scores_with_what_the_recipe_says_else_with_what_wa
     generator.settings = GeneratorSettings(prompt="Saved: {text}")
     generator.save_pretrained(tmp_path / "saved")
     source = ModelSource(checkpoint=str(tmp_path / "saved"))
-    at = TeacherAt(source, Done("student", tmp_path, "x", {}))
-    silent = TeacherRecipe(kind="query-generator", source=source)
-    said = TeacherRecipe(
-        kind="query-generator", source=source, generator=GeneratorSettings(prompt="{language}: {text}")
-    )
-    assert load_for_scoring(at, silent).settings.prompt == "Saved: {text}"
-    assert load_for_scoring(at, said).settings.prompt == "{language}: {text}"
+    asked = GeneratorSettings(prompt="{language}: {text}")
+    silent = ReadyTeacher(TeacherRecipe(kind="query-generator", source=source), source)
+    said = ReadyTeacher(TeacherRecipe(kind="query-generator", source=source, generator=asked), source)
+    assert silent.load().settings.prompt == "Saved: {text}"
+    assert said.load().settings.prompt == "{language}: {text}"
     # A stage that scores is made anew for another prompt, unless the teacher's own stages tell.
-    assert scoring_values(at, silent) != scoring_values(at, said)
-    trained = at._replace(trained=True)
-    assert scoring_values(trained, silent) == scoring_values(trained, said)
-    wrong = TeacherRecipe(kind="cross-encoder", source=source)
+    assert silent.fingerprint != said.fingerprint
+    trained = [
+        dataclasses.replace(one, trained=True, stage=Done("teacher", tmp_path, "x", {}))
+        for one in (silent, said)
+    ]
+    assert trained[0].fingerprint == trained[1].fingerprint
+    wrong = ReadyTeacher(TeacherRecipe(kind="cross-encoder", source=source), source)
     with pytest.raises(QgdrError, match="has no trained head"):
-        load_for_scoring(at, wrong)
+        wrong.load()
 
 
 def test_decoders_are_sized_with_and_without_a_head_of_their_own(folder, tmp_path):

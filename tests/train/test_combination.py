@@ -20,8 +20,7 @@ from qgdr_pyserini.model.teachers import DualEncoderTeacher, load_scorer
 from qgdr_pyserini.train.combination import CombinationSettings, combine, fit, fit_weights, quality
 from qgdr_pyserini.train.scores import read_scores, score_rows, write_scores
 from qgdr_pyserini.train.scoring import LoadedWhenAsked
-from qgdr_pyserini.train.stages import Done
-from qgdr_pyserini.train.teacher import TeacherAt, TeacherRecipe
+from qgdr_pyserini.train.teacher import ReadyTeacher, TeacherRecipe
 
 PASSAGES = [Passage(f"p{i}", f"River {i}", f"it is {i * 100} km long") for i in range(8)]
 
@@ -161,7 +160,7 @@ def test_scores_that_are_known_are_not_computed_again(tmp_path):
 
 def test_a_teacher_that_need_not_be_asked_is_not_loaded(tmp_path):
     settings = TeacherRecipe(kind="query-generator", source=ModelSource(checkpoint=str(tmp_path)))
-    teacher = LoadedWhenAsked(TeacherAt(settings.source, Done("student", tmp_path, "", {})), settings)
+    teacher = LoadedWhenAsked(ReadyTeacher(settings, settings.source))
     bare = rows(np.zeros((2, 3)))
     known = {(row.query_id, item.passage.docid): 0.5 for row in bare for item in row.candidates}
     scored = score_rows(bare, teacher, known=known)

@@ -3,9 +3,8 @@
 import dataclasses
 from collections import Counter
 
-from qgdr_pyserini.train.data import DataSettings, read_training_data
+from qgdr_pyserini.train.data import DataSettings, Queries, read_training_data
 from qgdr_pyserini.train.selection import question_name
-from qgdr_pyserini.train.stages import digest_rows
 
 
 def test_held_out_queries_are_searched_in_as_many_passages_as_asked(invented_folder):
@@ -68,8 +67,9 @@ def test_queries_of_the_articles_that_are_asked_about_most_are_distilled(invente
 def test_other_queries_as_many_are_another_stage(invented_folder):
     settings = (DataSettings(limit_per_language=10, distilled_articles=count) for count in (3, 4))
     chosen = [read_training_data(invented_folder, one, 0.1) for one in settings]
-    digests = [digest_rows(data.distilled) for data in chosen]
+    digests = [data.distilled.fingerprint for data in chosen]
     assert digests[0] != digests[1]
-    assert digests[0] == digest_rows(list(chosen[0].distilled))
+    assert digests[0] == Queries(chosen[0].distilled, chosen[0].files).fingerprint
     hidden = [dataclasses.replace(row, positives=()) for row in chosen[0].distilled]
-    assert digest_rows(hidden) != digests[0]
+    assert Queries(hidden, chosen[0].files).fingerprint != digests[0]
+    assert Queries(chosen[0].distilled, "other files").fingerprint != digests[0]

@@ -333,7 +333,7 @@ def distil(
     ------
     QgdrError
         If scores are missing, a generated query has other candidates than its source, the batch
-        cannot be divided among the processes, the loss is no number, or memory runs out.
+        cannot be divided among the processes, the loss is NaN or infinite, or memory runs out.
     """
     aligned = align(rows, generated, settings.agreement) if settings.alpha else {}
     sizes = (settings.candidates, settings.batch_size, settings.steps, seed)

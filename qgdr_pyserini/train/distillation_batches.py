@@ -79,7 +79,7 @@ class Draw:
 
 
 class Examples(torch.utils.data.Dataset[Example]):
-    """Queries in an order of chance, all of them before any comes again.
+    """Shuffled queries, all of them before any comes again.
 
     Example i depends on the seed and on i alone, so a resumed run sees what it would have seen.
 

@@ -89,7 +89,7 @@ def _number(text: str, path: AnyPath, line: int) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise InputError(f"score {text!r} is no finite number; take the line out", path, line)
+        raise InputError(f"score {text!r} is not a finite number; take the line out", path, line)
     return value
 
 

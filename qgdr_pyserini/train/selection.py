@@ -79,7 +79,7 @@ def question_name(query_id: str, lang: str) -> str:
 
 
 def place_by_digest(name: str) -> bytes:
-    """Return what ids are sorted by, for an order of chance that is the same everywhere."""
+    """Return what ids are sorted by, for a shuffled order that is the same everywhere."""
     return hashlib.sha256(name.encode()).digest()
 
 

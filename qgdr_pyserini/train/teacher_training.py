@@ -153,7 +153,7 @@ def train_writer(
     Raises
     ------
     QgdrError
-        If there is nothing to learn from, the loss is no number, or memory runs out.
+        If there is nothing to learn from, the loss is NaN or infinite, or memory runs out.
     """
     if not rows:
         raise QgdrError(f"{GENERATION}: no query to learn from; check the data and data.limit_per_language")
@@ -186,7 +186,7 @@ class Ranker(Trained):
 
 
 class Lists(torch.utils.data.Dataset[CandidateList]):
-    """Queries in an order of chance, each with its positive and negatives drawn anew.
+    """Shuffled queries, each with its positive and negatives drawn anew.
 
     Parameters
     ----------
@@ -249,7 +249,7 @@ def train_ranker(
     Raises
     ------
     QgdrError
-        If there is nothing to learn from, the loss is no number, or memory runs out.
+        If there is nothing to learn from, the loss is NaN or infinite, or memory runs out.
     """
     usable = take_share([row for row in rows if row.positives and row.negatives], settings.share)
     if not usable:

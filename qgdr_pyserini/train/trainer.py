@@ -138,7 +138,7 @@ def fit(trainer: Trainer, stage: str, folder: Path) -> Log:
     Parameters
     ----------
     trainer
-        Whose model raises `FloatingPointError` for a loss that is no number.
+        Whose model raises `FloatingPointError` for a loss that is NaN or infinite.
     stage
         Its name, for messages.
     folder
@@ -152,7 +152,7 @@ def fit(trainer: Trainer, stage: str, folder: Path) -> Log:
     Raises
     ------
     QgdrError
-        If the loss is no number or memory runs out; says at which step and what to change.
+        If the loss is NaN or infinite or memory runs out; says at which step and what to change.
     """
     # The Trainer prints its log row by row, and warns about the second names of tied weights.
     logging.getLogger("transformers.trainer").setLevel(logging.ERROR)
@@ -165,7 +165,7 @@ def fit(trainer: Trainer, stage: str, folder: Path) -> Log:
         trainer.train(resume_from_checkpoint=checkpoint)
     except FloatingPointError:
         raise QgdrError(
-            f"{_place(trainer, stage)}: the loss is no number; "
+            f"{_place(trainer, stage)}: the loss is NaN or infinite; "
             f"lower learning_rate or raise the temperatures; {_kept(folder)}"
         ) from None
     except (MemoryError, RuntimeError) as error:
@@ -226,7 +226,7 @@ def _precision(wanted: Precision) -> str:
 
 
 def check_finite(loss: torch.Tensor) -> torch.Tensor:
-    """Return a loss; one that is no number raises `FloatingPointError`, before it reaches the weights."""
+    """Return a loss; NaN or infinity raises `FloatingPointError`, before it reaches the weights."""
     if not torch.isfinite(loss):
         raise FloatingPointError
     return loss

@@ -152,7 +152,7 @@ def test_scores_that_are_known_are_not_computed_again(tmp_path):
     english = Counting()
     score_rows(bare, english, lambda row: Query("river?", "en"))
     assert len(english.asked) == 4
-    for line, problem in (("q p", "has 1 columns"), ("q\tp\tnan", "'nan' is no finite number")):
+    for line, problem in (("q p", "has 1 columns"), ("q\tp\tnan", "'nan' is not a finite number")):
         (tmp_path / "bad.tsv").write_text(line)
         with pytest.raises(InputError, match=problem):
             read_scores(tmp_path / "bad.tsv")

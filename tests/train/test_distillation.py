@@ -139,7 +139,9 @@ def test_a_loss_that_is_no_number_names_the_step(tiny_encoder, tmp_path):
     rows, _ = rows_and_generated()
     encoder = DualEncoder.from_pretrained(tiny_encoder)
     encoder.model.embeddings.word_embeddings.weight.data.fill_(torch.nan)
-    with pytest.raises(QgdrError, match="distillation, step 0: the loss is no number; lower learning_rate"):
+    with pytest.raises(
+        QgdrError, match="distillation, step 0: the loss is NaN or infinite; lower learning_rate"
+    ):
         distil(encoder, rows, [], SETTINGS, 3, tmp_path / "out")
 
 

@@ -312,7 +312,7 @@ class Failing(Trained):
 @pytest.mark.parametrize(
     ("failure", "message"),
     [
-        (lambda loss: loss * torch.nan, "the loss is no number; lower learning_rate"),
+        (lambda loss: loss * torch.nan, "the loss is NaN or infinite; lower learning_rate"),
         (lambda loss: loss + torch.empty(2**55).sum(), "out of memory; lower batch_size"),
     ],
 )

@@ -13,6 +13,7 @@ from qgdr_pyserini.encode.encode_corpus import encode_corpus as write_index_of
 from qgdr_pyserini.encode.faiss_types import IndexParameters
 from qgdr_pyserini.encode.options import EncodingOptions
 from qgdr_pyserini.encode.queries import agree_with_index, load_query_encoder, write_queries
+from qgdr_pyserini.encode.split import split_of
 from qgdr_pyserini.model.config import EncoderOptions, Pooling
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.inference.devices import device_names
@@ -88,6 +89,8 @@ def encode_corpus(
     device: str | None = None,
     max_length: int | None = None,
     batch_tokens: int | None = None,
+    split: int | None = None,
+    stride: int | None = None,
     store: bool = True,
     resume: bool = False,
     overwrite: bool = False,
@@ -119,6 +122,9 @@ def encode_corpus(
         Tokens at which passages are cut; the encoder's own length when None.
     batch_tokens
         Tokens computed at a time; chosen for the device when None.
+    split, stride
+        Most tokens of the segments that documents are split into; no split when None. Tokens from one's
+        beginning to the next's; as many when None.
     store
         Whether to put the passages beside the index, for `Searcher` and ``qgdr ask`` to show.
     resume
@@ -155,6 +161,7 @@ def encode_corpus(
         precision=precision,
         settings=EncoderOptions(**settings),
         store=store,
+        split=split_of(split, stride),
     )
     with corpus_on_disk(corpus) as path, bar("passages", progress) as advance:
         return write_index_of(

@@ -21,6 +21,7 @@ from qgdr_pyserini.api.frames import (
 )
 from qgdr_pyserini.api.telling import bar, tell
 from qgdr_pyserini.collection.corpus import Passage
+from qgdr_pyserini.collection.segments import DEPTH, best_segments, document_of
 from qgdr_pyserini.errors import QgdrError
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ _UNKNOWN = "und"  # ISO 639's code for a language that is not known
 
 class Searcher:
     """Searches an index through Pyserini's `FaissSearcher`, and shows what it finds.
+
+    In an index of segments, it finds documents: each by its best segment, whose text is shown.
 
     Parameters
     ----------
@@ -81,6 +84,7 @@ class Searcher:
         device: str = "cpu",
         threads: int = 1,
     ) -> None:
+        from qgdr_pyserini.encode.manifest import is_split
         from qgdr_pyserini.pyserini_plugin import hook
         from qgdr_pyserini.pyserini_plugin.matching import check_match
         from qgdr_pyserini.pyserini_plugin.running import active
@@ -94,6 +98,7 @@ class Searcher:
         self.pyserini = FaissSearcher(folder, _query_encoder(folder, encoder, device))
         if "check_index_against_encoder" not in active:  # Pyserini was imported before the hook was there
             check_match(folder, self.pyserini.index, self.pyserini.query_encoder)
+        self._split = is_split(Path(folder))
         self._find = _passages_of(Path(folder), corpus)
         self.threads = threads
 
@@ -122,10 +127,11 @@ class Searcher:
 
         if not question.strip():
             raise QgdrError("the question is empty")
-        hits = self.pyserini.search(question, k=k, threads=self.threads)
-        docids, scores = [hit.docid for hit in hits], [float(hit.score) for hit in hits]
+        hits = self._best(self.pyserini.search(question, k=self._depth(k), threads=self.threads), k)
+        docids, scores = [docid for docid, _, _ in hits], [score for _, _, score in hits]
+        shown = self._shown([passage for _, passage, _ in hits])
         ranks = range(1, len(hits) + 1)
-        return pd.DataFrame({"rank": ranks, "docid": docids, "score": scores, **self._shown(docids)})
+        return pd.DataFrame({"rank": ranks, "docid": docids, "score": scores, **shown})
 
     def batch_search(self, topics: AnyTopics, k: int = 100, *, progress: bool = True) -> pd.DataFrame:
         """Find passages for many questions.
@@ -153,10 +159,22 @@ class Searcher:
             for start in range(0, len(qids), _BATCH):
                 batch = qids[start : start + _BATCH]
                 texts = [questions[qid] for qid in batch]
-                hits = self.pyserini.batch_search(texts, batch, k=k, threads=self.threads)
-                found |= {qid: {hit.docid: float(hit.score) for hit in hits[qid]} for qid in batch}
+                hits = self.pyserini.batch_search(texts, batch, k=self._depth(k), threads=self.threads)
+                best = {qid: self._best(hits[qid], k) for qid in batch}
+                found |= {qid: {docid: score for docid, _, score in best[qid]} for qid in batch}
                 advance(len(batch))
         return run_frame(found)
+
+    def _depth(self, k: int) -> int:
+        """How many passages to search for, to have ``k``, or ``k`` documents."""
+        return k * DEPTH if self._split else k
+
+    def _best(self, hits: Sequence[Any], k: int) -> list[tuple[str, str, float]]:
+        """Give id, passage's id and score of what is found, of an index of segments the documents."""
+        if not self._split:
+            return [(hit.docid, hit.docid, float(hit.score)) for hit in hits]
+        best = best_segments(hits, lambda hit: hit.docid, k)
+        return [(document_of(hit.docid), hit.docid, float(hit.score)) for hit in best]
 
     def _shown(self, docids: list[str]) -> dict[str, list[str]]:
         if self._find is None:

@@ -10,7 +10,9 @@ from qgdr_pyserini.ask.language import question_language
 from qgdr_pyserini.ask.marking import Marker
 from qgdr_pyserini.ask.passages import Answer, Hit, Mode, RankedPassage, open_passages
 from qgdr_pyserini.ask.retrievers import DenseSearcher, LexicalSearcher, ensure_lucene_index
+from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.collection.passage_store import PassageStore
+from qgdr_pyserini.collection.segments import document_of, segment_id
 from qgdr_pyserini.collection.trec import rank_hits
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.evaluate.fusion import min_max
@@ -44,6 +46,13 @@ class Engine:
     def modes(self) -> tuple[Mode, ...]:
         """The ways in which it can search."""
         return ("dense", "bm25", "hybrid") if self.lexical else ("dense",)
+
+    def find(self, docids: Sequence[str]) -> dict[str, Passage]:
+        """Return what is found here, by id; of a document in segments the first. Other ids are left out."""
+        if not self.dense.split:
+            return self.store.find(docids)
+        first = self.store.find([segment_id(docid, 0) for docid in docids])
+        return {document_of(docid): passage for docid, passage in first.items()}
 
     def search(self, questions: Sequence[str], hits: int, mode: Mode) -> list[list[Hit]]:
         """Return at most ``hits`` passages for each question, best first.
@@ -169,7 +178,7 @@ def open_engine(
         lexical = None
         if bm25 is not None:
             ensure_lucene_index(bm25, store, tell)
-            lexical = stack.enter_context(LexicalSearcher(bm25, store))
+            lexical = stack.enter_context(LexicalSearcher(bm25, store, split=dense.split))
         yield Engine(store, dense, lexical)
 
 

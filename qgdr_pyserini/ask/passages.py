@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
 from qgdr_pyserini.collection.corpus import Passage, read_corpus
 from qgdr_pyserini.collection.passage_store import PASSAGES, PassageStore, store_of_corpus
-from qgdr_pyserini.encode.manifest import MANIFEST, IndexManifest
+from qgdr_pyserini.collection.segments import best_segments, document_of
+from qgdr_pyserini.encode.manifest import MANIFEST, IndexManifest, is_split
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.files import read_lines
 
@@ -29,6 +30,21 @@ class Hit(NamedTuple):
 
     passage: Passage
     score: float
+
+
+def best_of_documents(hits: Sequence[Hit], documents: int) -> list[Hit]:
+    """Keep the best segment of each document, under the document's id.
+
+    Examples
+    --------
+    >>> hits = [Hit(Passage(docid, "", docid), 1.0) for docid in ("a#1", "b#0", "a#0")]
+    >>> [(hit.passage.docid, hit.passage.text) for hit in best_of_documents(hits, 5)]
+    [('a', 'a#1'), ('b', 'b#0')]
+    """
+    best = best_segments(hits, lambda hit: hit.passage.docid, documents)
+    return [
+        Hit(dataclasses.replace(passage, docid=document_of(passage.docid)), score) for passage, score in best
+    ]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -102,11 +118,16 @@ def open_passages(index: Path, corpus: str | None = None) -> Iterator[PassageSto
     Raises
     ------
     QgdrError
-        If there is no such index, it has no passages and ``corpus`` is None, or the corpus is another's.
+        If there is no such index, it has no passages and ``corpus`` is None, the corpus is another's, or the
+        index is of segments that are not beside it.
     """
     if not (index / _DOCIDS).is_file():
         raise QgdrError(f"{index}: no index (no file {_DOCIDS!r} in it); make one with 'qgdr encode-corpus'")
     found = stored_passages(index)
+    if found is None and is_split(index):
+        raise QgdrError(
+            f"{index}: has no segments beside it; add them by --resume and the command that made it"
+        )
     if found is None and corpus is None:
         raise QgdrError(
             f"{index}: has no passages beside it; give --corpus PATH, or add them for good by --resume and "

@@ -11,10 +11,12 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from qgdr_pyserini.ask.passages import Hit
+from qgdr_pyserini.ask.passages import Hit, best_of_documents
 from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.collection.passage_store import PassageStore
+from qgdr_pyserini.collection.segments import DEPTH
 from qgdr_pyserini.encode.faiss_access import open_index
+from qgdr_pyserini.encode.manifest import is_split
 from qgdr_pyserini.encode.queries import encoder_of_index
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.inference.precision import lay_out
@@ -32,6 +34,8 @@ Lookup = Callable[[Sequence[int]], list[Passage]]
 class DenseSearcher:
     """Finds the passages of an index whose vectors are nearest a question's, as `FaissSearcher` does.
 
+    Of an index of segments, it finds documents: each by its best segment, under the document's id.
+
     Parameters
     ----------
     index
@@ -47,6 +51,11 @@ class DenseSearcher:
     ------
     QgdrError
         If the index cannot be read or another encoder made it.
+
+    Attributes
+    ----------
+    split
+        Whether the index is of segments.
     """
 
     def __init__(
@@ -56,6 +65,7 @@ class DenseSearcher:
         self.encoder = lay_out(encoder_of_index(index, encoder, device))
         self.guesses = self.encoder.guesses
         self.name = encoder_name(self.encoder.folder or index)
+        self.split = is_split(index)
         self._index = open_index(index)
         if self._index.d != self.encoder.dimension:
             raise QgdrError(
@@ -71,8 +81,10 @@ class DenseSearcher:
         """Return at most ``hits`` passages for each question, best first, whatever the others are."""
         if not questions:
             return []
-        scores, rows = self._index.search(self.encode(questions), min(hits, max(1, len(self))))
-        return [self._hits(*found) for found in zip(scores.tolist(), rows.tolist(), strict=True)]
+        deep = hits * DEPTH if self.split else hits
+        scores, rows = self._index.search(self.encode(questions), min(deep, max(1, len(self))))
+        found = [self._hits(*ranked) for ranked in zip(scores.tolist(), rows.tolist(), strict=True)]
+        return [best_of_documents(one, hits) for one in found] if self.split else found
 
     def encode(self, questions: Sequence[str]) -> Vectors:
         """Encode questions: float32, ``(questions, dimension)``."""
@@ -94,6 +106,8 @@ class LexicalSearcher:
         Folder of a Lucene index of the passages.
     store
         The passages.
+    split
+        Whether these are segments of documents, to be ranked by the best.
 
     Raises
     ------
@@ -101,8 +115,9 @@ class LexicalSearcher:
         If the index cannot be opened, or there is no Java that is new enough.
     """
 
-    def __init__(self, index: Path, store: PassageStore) -> None:
+    def __init__(self, index: Path, store: PassageStore, *, split: bool = False) -> None:
         self._index = index
+        self._split = split
         self._store = store
         self.language = kept_language(index)
         self._stack = contextlib.ExitStack()
@@ -112,8 +127,9 @@ class LexicalSearcher:
         """Return at most ``hits`` passages for each question, best first."""
         topics = {str(number): question for number, question in enumerate(questions)}
         with lucene.java_errors(self._index, "Lucene cannot search the index"):
-            found = lucene.search_batch(self._searcher, topics, self._ranking(hits))
-        return [self._hits(ranked) for ranked in found.values()]
+            ranking = self._ranking(hits * DEPTH if self._split else hits)
+            found = map(self._hits, lucene.search_batch(self._searcher, topics, ranking).values())
+        return [best_of_documents(one, hits) if self._split else one for one in found]
 
     def __enter__(self) -> Self:
         return self

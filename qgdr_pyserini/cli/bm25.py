@@ -10,8 +10,11 @@ from qgdr_pyserini.cli.options import threads_option, topics_option
 
 
 @click.command()
+@click.option("--corpus", metavar="PATH", help="JSON Lines file (.gz too), or a directory of them.")
 @click.option(
-    "--corpus", required=True, metavar="PATH", help="JSON Lines file (.gz too), or a directory of them."
+    "--segments-of",
+    metavar="INDEX",
+    help="In place of a corpus: the segments of a dense index that --split made, to rank documents by.",
 )
 @topics_option
 @click.option("--output", required=True, metavar="DIR", help="Where run.TAG.LANG.txt goes.")
@@ -67,7 +70,8 @@ from qgdr_pyserini.cli.options import threads_option, topics_option
     "--overwrite", is_flag=True, help="Replace runs, and an index of another corpus, that stand there."
 )
 def bm25(
-    corpus: str,
+    corpus: str | None,
+    segments_of: str | None,
     topics: tuple[str, ...],
     output: str,
     hits: int,
@@ -87,6 +91,9 @@ def bm25(
     Writes one TREC run for each topics file. Questions are searched as they are, in their own language;
     with --lexicon, every word is replaced by its translations, and unknown words are kept.
 
+    With --segments-of, documents are ranked by their best segment, as 'qgdr search' does in that index, so
+    that the two runs can be fused.
+
     \b
     Example:
       qgdr bm25 --corpus collections/xquad/corpus.jsonl --output runs \\
@@ -94,7 +101,9 @@ def bm25(
       qgdr bm25 --corpus collections/xquad/corpus.jsonl --output runs \\
         --topics 'collections/xquad/topics.*.tsv' --tag bm25-lexicon \\
         --lexicon data/train/lexicon.tsv.gz --names data/train/names.tsv.gz
+      qgdr bm25 --segments-of indexes/news --topics 'collections/news/topics.*.tsv' --output runs
     """
+    from qgdr_pyserini.errors import QgdrError
     from qgdr_pyserini.files import expand_pattern
     from qgdr_pyserini.progress import progress
     from qgdr_pyserini.pyserini_plugin.bm25 import Options, Reporter, write_bm25_runs
@@ -102,6 +111,9 @@ def bm25(
     def say(line: str) -> None:
         click.echo(line, err=True)
 
+    searched = corpus or segments_of
+    if searched is None or (corpus and segments_of):
+        raise QgdrError("give either --corpus PATH or --segments-of INDEX, what is to be searched")
     files = [file for pattern in topics for file in expand_pattern(pattern)]
     options = Options(
         hits=hits,
@@ -115,8 +127,9 @@ def bm25(
         tag=tag,
         index=index,
         overwrite=overwrite,
+        segments=segments_of is not None,
     )
     with progress("passages") as advance:
-        runs = write_bm25_runs(corpus, files, output, options, Reporter(say, advance))
+        runs = write_bm25_runs(searched, files, output, options, Reporter(say, advance))
     for run in runs:
         click.echo(f"Wrote {run}")

@@ -18,6 +18,7 @@ from qgdr_pyserini.cli.options import (
 
 if TYPE_CHECKING:
     from qgdr_pyserini.encode.encode_corpus import EncodedCorpus
+    from qgdr_pyserini.encode.truncation import Truncation
 
 
 @click.command("encode-corpus")
@@ -54,6 +55,18 @@ if TYPE_CHECKING:
     metavar="N",
     help="Tokens computed at a time.  [default: chosen for the device]",
 )
+@click.option(
+    "--split",
+    type=click.IntRange(min=1),
+    metavar="TOKENS",
+    help="Split documents into segments DOCID#0, DOCID#1, … of at most so many tokens, at sentence ends.",
+)
+@click.option(
+    "--stride",
+    type=click.IntRange(min=1),
+    metavar="TOKENS",
+    help="With --split: tokens from one segment's beginning to the next.  [default: no overlap]",
+)
 @click.option("--shard", metavar="I/N", help="Encode part I of N; 'qgdr merge-shards' joins the parts.")
 @store_option
 @click.option("--resume", is_flag=True, help="Go on where a run stopped; begin where none did.")
@@ -68,6 +81,8 @@ def encode_corpus(
     max_length: int | None,
     precision: str,
     batch_tokens: int | None,
+    split: int | None,
+    stride: int | None,
     shard: str | None,
     store: bool,
     resume: bool,
@@ -80,6 +95,9 @@ def encode_corpus(
     INDEX.partial: whatever stopped a run, the same command with --resume goes on from there, and the
     index comes out as if nothing had happened.
 
+    Text beyond --max-length is not read; how much that is, is said at the end. With --split, documents are
+    read whole, as segments that each have the title, and 'qgdr search' ranks documents by their best.
+
     What is said of an encoder whose own folder leaves it open is noted in the index's qgdr.json, and
     whatever searches the index encodes its questions accordingly.
 
@@ -88,6 +106,7 @@ def encode_corpus(
       qgdr encode-corpus --corpus collections/xquad/corpus.jsonl --index indexes/xquad.qgdr
       qgdr encode-corpus --corpus wiki/ --index indexes/wiki --encoder qgdr --resume
       qgdr encode-corpus --corpus wiki/ --index indexes/wiki.ivf --index-type IVF4096,PQ48 --nprobe 32
+      qgdr encode-corpus --corpus news/ --index indexes/news --split 256 --stride 128
       qgdr encode-corpus --corpus hub:Tevatron/xor-tydi-corpus --index indexes/xor-tydi
       qgdr encode-corpus --corpus wiki/ --index indexes/wiki.e5 --encoder intfloat/multilingual-e5-small \
         --query-prefix "query: " --passage-prefix "passage: "
@@ -95,6 +114,7 @@ def encode_corpus(
     from qgdr_pyserini.encode import encode_corpus as engine
     from qgdr_pyserini.encode.faiss_access import limit_threads
     from qgdr_pyserini.encode.options import EncodingOptions, Shard
+    from qgdr_pyserini.encode.split import split_of
     from qgdr_pyserini.model.config import EncoderOptions
     from qgdr_pyserini.progress import progress
 
@@ -109,6 +129,7 @@ def encode_corpus(
         shard=Shard.parse(shard or "1/1"),
         settings=EncoderOptions(**settings),
         store=store,
+        split=split_of(split, stride),
     )
     with progress("passages") as advance:
         done = engine.encode_corpus(
@@ -122,6 +143,8 @@ def encode_corpus(
             tell=_tell,
         )
     click.echo(_summary(done))
+    if done.manifest and done.manifest.truncation and not done.manifest.split:
+        _tell(_cut(done.manifest.truncation, done.passages, done.manifest.max_length))
 
 
 def _summary(done: EncodedCorpus) -> str:
@@ -129,6 +152,11 @@ def _summary(done: EncodedCorpus) -> str:
     rate = f" in {done.seconds:.1f} s, {new / done.seconds:,.1f} passages/s" if new else ""
     before = f" ({done.resumed:,} before)" if done.resumed else ""
     return f"{done.passages:,} passages{before}{rate}: {done.index}"
+
+
+def _cut(truncation: Truncation, passages: int, max_length: int) -> str:
+    advice = "; --split makes segments of long documents" if truncation.passages else ""
+    return truncation.describe(passages, max_length) + advice
 
 
 def _tell(message: str) -> None:

@@ -17,6 +17,9 @@ def search(arguments: tuple[str, ...]) -> None:
     options go to Pyserini as they are; --encoder qgdr is added if no encoder is named. Pyserini's own
     options: qgdr search -- --help
 
+    Where an index holds segments of documents ('qgdr encode-corpus --split'), documents are ranked by their
+    best one: --max-passage and what goes with it are added, and --hits counts documents.
+
     With --index several times, the best of all indexes together are found; shards need no merging.
 
     \b
@@ -25,7 +28,7 @@ def search(arguments: tuple[str, ...]) -> None:
         --topics collections/xquad/topics.de.tsv --output runs/xquad.qgdr.de.txt
       qgdr search --index shards/1 --index shards/2 --topics topics.de.tsv --output run.de.txt
     """
-    from qgdr_pyserini.pyserini_plugin.search import option_value, option_values
+    from qgdr_pyserini.pyserini_plugin.option_values import option_value, option_values
     from qgdr_pyserini.pyserini_plugin.search import search as search_with_pyserini
 
     encoder = option_value(arguments, "--encoder")

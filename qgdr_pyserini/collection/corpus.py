@@ -84,7 +84,7 @@ def read_corpus(path: str | os.PathLike[str]) -> Iterator[Passage]:
     seen: set[str] = set()
     for file, line, passage in _located_passages(path):
         if passage.docid in seen:
-            first = _first_place(path, passage.docid)
+            first = "{}:{}".format(*place_of(path, passage.docid))
             raise InputError(f"duplicate id {passage.docid!r}, first at {first}; ids must differ", file, line)
         seen.add(passage.docid)
         yield passage
@@ -155,10 +155,9 @@ def _located_passages(path: str | os.PathLike[str]) -> Iterator[tuple[Path, int,
             yield file, line, _passage(row, file, line)
 
 
-def _first_place(path: str | os.PathLike[str], docid: str) -> str:
-    """Say where an id stands first: by reading again, so that no line number is kept in memory."""
-    places = (f"{file}:{line}" for file, line, passage in _located_passages(path) if passage.docid == docid)
-    return next(places)
+def place_of(path: str | os.PathLike[str], docid: str) -> tuple[Path, int]:
+    """Say in which file and line an id stands first: by reading again, so that none is kept in memory."""
+    return next((file, line) for file, line, passage in _located_passages(path) if passage.docid == docid)
 
 
 def _passage(row: dict[str, Any], file: Path, line: int) -> Passage:

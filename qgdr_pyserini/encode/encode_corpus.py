@@ -18,6 +18,9 @@ from qgdr_pyserini.encode.faiss_types import IndexParameters, IndexType
 from qgdr_pyserini.encode.journal import DOCIDS, FILES, STORE, Journal
 from qgdr_pyserini.encode.manifest import MANIFEST, IndexManifest, note_store
 from qgdr_pyserini.encode.options import WHOLE, EncodingOptions
+from qgdr_pyserini.encode.split import Split
+from qgdr_pyserini.encode.splitting import Splitter
+from qgdr_pyserini.encode.truncation import as_counts
 from qgdr_pyserini.encode.windows import WindowReader, describe_files
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.files import atomic_path, put_in_place, read_lines, refuse_existing
@@ -35,10 +38,11 @@ INDEX = "index"
 
 _FINISHED = "finished"
 _REPLACE = "replace"
+_SPLIT = "split"
 _TYPE = "index_type"
 _PARAMETERS = "index_parameters"
 # Keys of a job that are not simply to be the same when it is resumed.
-_APART = (_REPLACE, STORE, _TYPE, _PARAMETERS)
+_APART = (_REPLACE, STORE, _SPLIT, _TYPE, _PARAMETERS)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -55,12 +59,15 @@ class EncodedCorpus:
         How many of them an earlier run had encoded.
     seconds
         How long reading, encoding and writing took; loading the encoder is not in it.
+    manifest
+        What stands beside the index, where it is at hand.
     """
 
     index: Path
     passages: int
     resumed: int
     seconds: float
+    manifest: IndexManifest | None = None
 
     def __fspath__(self) -> str:
         """Return the index's path, so that this stands for it."""
@@ -125,6 +132,8 @@ def encode_corpus(
     for guess in model.guesses:
         tell(guess)
     job = _job(corpus, towers, model, chosen, tell) | {_REPLACE: overwrite}
+    if chosen.split is not None:
+        passages = Splitter(model, chosen.split, job["max_length"]).segments(corpus, passages)
     with only_writer(place):
         refuse_output(place, overwrite=overwrite, resume=resume)
         if resume and not Journal.stands_at(partial_folder(place)) and (place / DOCIDS).is_file():
@@ -171,36 +180,36 @@ def _encode(
     started, before = time.perf_counter(), work.count
     if _stands_finished(place, work):
         work.remove()
-        return EncodedCorpus(place, before, before, time.perf_counter() - started)
+        return EncodedCorpus(place, before, before, time.perf_counter() - started, IndexManifest.read(place))
     refuse_existing(place, overwrite=work.job[_REPLACE])
     for model in models:
         set_precision(model, work.job["precision"])
-    reader = WindowReader(passages, models[0], options, work.segments)
+    reader = WindowReader(passages, models[0], options, work.windows)
     try:
         _append_windows(reader, work, models, advance)
     except BaseException as error:
         _keep_or_drop(work, error)
         raise
-    _finish(place, work, reader.read)
-    return EncodedCorpus(place, work.count, before, time.perf_counter() - started)
+    manifest = _finish(place, work, reader.read)
+    return EncodedCorpus(place, work.count, before, time.perf_counter() - started, manifest)
 
 
 def _append_windows(reader: WindowReader, work: Journal, models: list[DualEncoder], advance: Advance) -> None:
-    budget = work.segments[-1].batch_tokens if work.segments else work.job["batch_tokens"]
+    budget = work.windows[-1].batch_tokens if work.windows else work.job["batch_tokens"]
     with prefetch(reader) as tokenized, closing(compute(tokenized, models, budget, advance)) as computed:
         for window, vectors, batch_tokens in computed:
-            work.append(window.passages, vectors, window.contents, batch_tokens)
+            work.append(window.passages, vectors, window.contents, batch_tokens, window.truncation)
 
 
 def _keep_or_drop(work: Journal, error: BaseException) -> None:
     """Keep what was encoded; where a fault in the corpus stopped it, let its files be mended."""
-    if not work.segments:
+    if not work.windows:
         work.remove()
     elif isinstance(error, InputError):
         work.note(**{FILES: None})
 
 
-def _finish(place: Path, work: Journal, corpus_passages: int) -> None:
+def _finish(place: Path, work: Journal, corpus_passages: int) -> IndexManifest:
     """Assemble the index and put it in its place."""
     finished = work.folder / _FINISHED
     shutil.rmtree(finished, ignore_errors=True)
@@ -215,11 +224,18 @@ def _finish(place: Path, work: Journal, corpus_passages: int) -> None:
     manifest.write(finished / MANIFEST)
     put_in_place(finished, place)
     work.remove()
+    return manifest
 
 
 def _manifest(work: Journal, corpus_passages: int) -> IndexManifest:
     job = {key: value for key, value in work.job.items() if key != _REPLACE}
-    return IndexManifest(**job, passages=work.count, corpus_passages=corpus_passages, contents=work.contents)
+    return IndexManifest(
+        **job,
+        passages=work.count,
+        corpus_passages=corpus_passages,
+        contents=work.contents,
+        truncated=as_counts(work.truncation),
+    )
 
 
 def _stands_finished(place: Path, work: Journal) -> bool:
@@ -244,7 +260,8 @@ def _finished_before(place: Path, job: dict[str, Any], passages: Iterator[Passag
     _refuse_other_job(place, found | ({STORE: job[STORE]} if adding else {}), job)
     if adding:
         add_store(place, passages, "the corpus")
-    return EncodedCorpus(place, manifest.passages, manifest.passages, time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    return EncodedCorpus(place, manifest.passages, manifest.passages, seconds, manifest)
 
 
 def add_store(place: Path, passages: Iterator[Passage], corpus: object) -> None:
@@ -279,6 +296,7 @@ def _job(
         "shard": str(options.shard),
         FILES: describe_files(corpus),
         STORE: PASSAGES if options.store else None,
+        _SPLIT: dataclasses.asdict(options.split) if options.split else None,
         **({} if is_ours(towers.passage.folder) else prefixes),
         **({} if towers.shared else {"query_tower": _query_tower(towers, model.dimension, options, tell)}),
     }
@@ -349,6 +367,7 @@ def _change_index_type(work: Journal, job: dict[str, Any], tell: Callable[[str],
 
 def _refuse_other_job(folder: Path, begun: dict[str, Any], job: dict[str, Any]) -> None:
     """Raise `QgdrError` if something else would come out than what is there."""
+    _refuse_other_split(folder, begun.get(_SPLIT), job[_SPLIT])
     # A setting that differs says more than the fingerprint that differs with it.
     for key, wanted in sorted(job.items(), key=lambda item: item[0] == "fingerprint"):
         was = begun.get(key)
@@ -366,6 +385,15 @@ def _refuse_other_job(folder: Path, begun: dict[str, Any], job: dict[str, Any]) 
         raise QgdrError(
             f"{folder}: it was begun {with_store} the passages themselves; "
             f"go on {other} --no-store, or start again with --overwrite"
+        )
+
+
+def _refuse_other_split(folder: Path, was: dict[str, int] | None, wanted: dict[str, int] | None) -> None:
+    """Raise `QgdrError` if documents are to be split otherwise than they were."""
+    if was != wanted:
+        before, now = (f"with {Split(**split)}" if split else "without --split" for split in (was, wanted))
+        raise QgdrError(
+            f"{folder}: it was begun {before}, not {now}; put that right, or start again with --overwrite"
         )
 
 

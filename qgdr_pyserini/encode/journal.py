@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from qgdr_pyserini.collection.corpus import Passage
+from qgdr_pyserini.encode.truncation import Truncation, total
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.files import read_lines, sync
 from qgdr_pyserini.model.dual_encoder import Vectors
@@ -40,7 +41,7 @@ _PASSAGES = "passages"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Segment:
+class WindowRecord:
     """What the journal says of one window.
 
     Parameters
@@ -57,6 +58,9 @@ class Segment:
         Tokens to be computed at a time from here on.
     texts, texts_bytes
         CRC-32 and length of its part of the texts, where passages are stored.
+    cut, lost, tokens
+        The window's `Truncation`: passages cut, tokens lost, tokens before; None in a journal that was begun
+        before this was counted.
     """
 
     passages: int
@@ -67,6 +71,16 @@ class Segment:
     batch_tokens: int
     texts: int = 0
     texts_bytes: int = 0
+    cut: int | None = None
+    lost: int | None = None
+    tokens: int | None = None
+
+    @property
+    def truncation(self) -> Truncation | None:
+        """What was cut off the window's passages, where it is known."""
+        if self.cut is None or self.lost is None or self.tokens is None:
+            return None
+        return Truncation(self.cut, self.lost, self.tokens)
 
 
 class Journal:
@@ -80,14 +94,14 @@ class Journal:
         The directory.
     job
         What is being made.
-    segments
+    windows
         What is there already.
     """
 
-    def __init__(self, folder: Path, job: dict[str, Any], segments: list[Segment]) -> None:
+    def __init__(self, folder: Path, job: dict[str, Any], windows: list[WindowRecord]) -> None:
         self.folder = folder
         self.job = job
-        self.segments = segments
+        self.windows = windows
         names = (VECTORS, DOCIDS, *((TEXTS,) if job.get(STORE) else ()), JOURNAL)
         self._files = {name: _Appended(folder / name) for name in names}
 
@@ -125,23 +139,35 @@ class Journal:
         InputError
             If the data are not what the journal says.
         """
-        job, segments = _read_journal(folder / JOURNAL)
-        work = cls(folder, job, segments)
+        job, windows = _read_journal(folder / JOURNAL)
+        work = cls(folder, job, windows)
         work._check()
         return work
 
     @property
     def count(self) -> int:
         """Number of passages that are safe."""
-        return sum(segment.passages for segment in self.segments)
+        return sum(window.passages for window in self.windows)
 
     @property
     def contents(self) -> str:
         """Digest of all passages encoded."""
-        together = "".join(segment.contents for segment in self.segments)
+        together = "".join(window.contents for window in self.windows)
         return hashlib.sha256(together.encode()).hexdigest()[:32]
 
-    def append(self, passages: Sequence[Passage], vectors: Vectors, contents: str, batch_tokens: int) -> None:
+    @property
+    def truncation(self) -> Truncation | None:
+        """What was cut off all passages encoded; None if it is not known of all."""
+        return total([window.truncation for window in self.windows])
+
+    def append(
+        self,
+        passages: Sequence[Passage],
+        vectors: Vectors,
+        contents: str,
+        batch_tokens: int,
+        truncation: Truncation,
+    ) -> None:
         """Add a window; when this returns, no crash can take it.
 
         Raises
@@ -154,7 +180,7 @@ class Journal:
         data = np.ascontiguousarray(vectors, dtype=np.float32).tobytes()
         names = "".join(f"{docid}\n" for docid in ids).encode()
         texts = b"".join(_line([item.title, item.text]) for item in passages) if TEXTS in self._files else b""
-        segment = Segment(
+        window = WindowRecord(
             len(ids),
             contents,
             zlib.crc32(data),
@@ -163,13 +189,16 @@ class Journal:
             batch_tokens,
             zlib.crc32(texts),
             len(texts),
+            truncation.passages,
+            truncation.lost,
+            truncation.tokens,
         )
         self._files[VECTORS].append(data)
         self._files[DOCIDS].append(names)
         if texts:
             self._files[TEXTS].append(texts)
-        self._files[JOURNAL].append(_line(dataclasses.asdict(segment)))
-        self.segments.append(segment)
+        self._files[JOURNAL].append(_line(dataclasses.asdict(window)))
+        self.windows.append(window)
 
     def note(self, **changes: object) -> None:
         """Note what is being made otherwise from here on, by the job's keys."""
@@ -206,9 +235,9 @@ class Journal:
     def _check(self) -> None:
         """Compare every window with its checksums, and cut off what stands behind the last."""
         width = 4 * int(self.job["dimension"])
-        vectors = [(segment.passages * width, segment.vectors) for segment in self.segments]
-        ids = [(segment.ids_bytes, segment.ids) for segment in self.segments]
-        texts = [(segment.texts_bytes, segment.texts) for segment in self.segments]
+        vectors = [(window.passages * width, window.vectors) for window in self.windows]
+        ids = [(window.ids_bytes, window.ids) for window in self.windows]
+        texts = [(window.texts_bytes, window.texts) for window in self.windows]
         for name, parts in ((VECTORS, vectors), (DOCIDS, ids), (TEXTS, texts)):
             if name not in self._files:
                 continue
@@ -221,8 +250,8 @@ class Journal:
             self._files[name].truncate(sum(length for length, _ in parts))
 
     def _damage(self, number: int) -> str:
-        first = sum(segment.passages for segment in self.segments[:number]) + 1
-        last = first + self.segments[number].passages - 1
+        first = sum(window.passages for window in self.windows[:number]) + 1
+        last = first + self.windows[number].passages - 1
         return f"damaged in passages {first:,} to {last:,}; restore the file, or start again with --overwrite"
 
 
@@ -266,8 +295,8 @@ def _line(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode() + b"\n"
 
 
-def _read_journal(path: Path) -> tuple[dict[str, Any], list[Segment]]:
-    """Read the job and the segments; a torn last line is cut off the file."""
+def _read_journal(path: Path) -> tuple[dict[str, Any], list[WindowRecord]]:
+    """Read the job and the windows; a torn last line is cut off the file."""
     lines = path.read_bytes().splitlines(keepends=True)
     if not _whole(lines[-1]):
         os.truncate(path, sum(map(len, lines[:-1])))
@@ -276,7 +305,7 @@ def _read_journal(path: Path) -> tuple[dict[str, Any], list[Segment]]:
         job, *records = map(json.loads, lines)
         for record in records:
             job |= {} if _PASSAGES in record else record
-        return job, [Segment(**record) for record in records if _PASSAGES in record]
+        return job, [WindowRecord(**record) for record in records if _PASSAGES in record]
     except (ValueError, TypeError):
         raise InputError("damaged; restore the file, or start again with --overwrite", path) from None
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from qgdr_pyserini.encode.faiss_types import IndexParameters, IndexType
+from qgdr_pyserini.encode.split import Split
+from qgdr_pyserini.encode.truncation import Truncation
 from qgdr_pyserini.errors import InputError
 from qgdr_pyserini.files import atomic_text
 
@@ -18,7 +20,7 @@ UNKNOWN = "unknown"
 """What an index's manifest says of an encoder that is none of ours."""
 
 _PREFIXES = ("query_prefix", "passage_prefix")
-_OPTIONAL = (*_PREFIXES, "query_tower", "store", "index_parameters")
+_OPTIONAL = (*_PREFIXES, "query_tower", "store", "index_parameters", "split", "truncated")
 PACKAGES = ("qgdr-pyserini", "faiss-cpu", "torch", "transformers")
 
 
@@ -70,6 +72,10 @@ class IndexManifest:
         The file beside the index that holds its passages; None where there is none.
     index_parameters
         Those of the index type that were not left to us, by their names in `IndexParameters`.
+    split
+        Where the passages are segments of documents, how these were split: ``tokens`` and ``stride``.
+    truncated
+        What was cut off the passages, as `Truncation` has it; None where it was not counted.
     """
 
     encoder: str
@@ -92,6 +98,8 @@ class IndexManifest:
     store: str | None = None
     query_tower: dict[str, Any] | None = None
     index_parameters: dict[str, int] | None = None
+    split: dict[str, int] | None = None
+    truncated: dict[str, int] | None = None
 
     @property
     def maker_of_queries(self) -> Maker:
@@ -109,13 +117,23 @@ class IndexManifest:
         return {"pooling": self.pooling, "normalize": self.normalized, **prefixes}
 
     @property
+    def splitting(self) -> Split | None:
+        """How documents were split into the passages; None where they were not."""
+        return Split(**self.split) if self.split else None
+
+    @property
+    def truncation(self) -> Truncation | None:
+        """What was cut off the passages; None where it was not counted."""
+        return Truncation(**self.truncated) if self.truncated else None
+
+    @property
     def kind(self) -> IndexType:
         """The index type with its parameters."""
         return IndexType(self.index_type, IndexParameters(**self.index_parameters or {}))
 
-    def write(self, path: Path) -> None:
-        """Write it, with the versions of the packages at work."""
-        content: dict[str, Any] = dataclasses.asdict(self) | {"versions": _versions()}
+    def write(self, path: Path, versions: dict[str, str] | None = None) -> None:
+        """Write it, with the versions of the packages that made the index; those at work when None."""
+        content: dict[str, Any] = dataclasses.asdict(self) | {"versions": versions or _versions()}
         for key in _OPTIONAL:
             if content[key] is None:
                 del content[key]
@@ -145,14 +163,17 @@ class IndexManifest:
             raise InputError("not the manifest of an index; encode the corpus again", path) from None
 
 
+def is_split(index: Path) -> bool:
+    """Tell whether an index says that its passages are segments of documents."""
+    return (index / MANIFEST).is_file() and IndexManifest.read(index).split is not None
+
+
 def note_store(index: Path, store: str) -> None:
     """Note in an index's manifest that a file holds its passages."""
     content = json.loads((index / MANIFEST).read_text(encoding="utf-8"))
-    # The versions are those at work when it was made, and stay last.
-    content |= {"store": store, "versions": content.pop("versions", {})}
-    with atomic_text(index / MANIFEST) as file:
-        json.dump(content, file, indent=2)
-        file.write("\n")
+    dataclasses.replace(IndexManifest.read(index), store=store).write(
+        index / MANIFEST, content.get("versions")
+    )
 
 
 def _versions() -> dict[str, str]:

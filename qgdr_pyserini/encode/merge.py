@@ -21,6 +21,7 @@ from qgdr_pyserini.collection.passage_store import PASSAGES, PassageStore, Passa
 from qgdr_pyserini.encode.faiss_types import DEFAULTS, IndexParameters
 from qgdr_pyserini.encode.manifest import MANIFEST, IndexManifest
 from qgdr_pyserini.encode.options import WHOLE, Shard
+from qgdr_pyserini.encode.truncation import as_counts, total
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.files import atomic_directory, read_lines
 from qgdr_pyserini.lock import only_writer
@@ -39,6 +40,7 @@ _COMMON = (
     "max_length",
     "precision",
     "window",
+    "split",
     "index_type",
     "index_parameters",
     "files",
@@ -99,6 +101,7 @@ def merge_shards(
         shard=str(WHOLE),
         contents="",
         store=first.store if store else None,
+        truncated=as_counts(total([manifest.truncation for _, manifest in parts])),
     )
     with only_writer(Path(index)), atomic_directory(index, overwrite=overwrite) as work:
         _interleave([folder for folder, _ in parts], merged, work)

@@ -6,6 +6,7 @@ import dataclasses
 import re
 
 from qgdr_pyserini.encode.faiss_types import DEFAULTS, IndexParameters
+from qgdr_pyserini.encode.split import Split
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.config import NOTHING, EncoderOptions
 
@@ -91,6 +92,8 @@ class EncodingOptions:
         Whether to keep the passages themselves beside the index.
     index_parameters
         Of the index type.
+    split
+        How to split documents into segments; passages are taken as they are when None.
     """
 
     device: str | None = None
@@ -103,3 +106,4 @@ class EncodingOptions:
     settings: EncoderOptions = NOTHING
     store: bool = True
     index_parameters: IndexParameters = DEFAULTS
+    split: Split | None = None

@@ -8,8 +8,9 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 
 from qgdr_pyserini.collection.corpus import Passage, corpus_files, on_hub
-from qgdr_pyserini.encode.journal import Segment
+from qgdr_pyserini.encode.journal import WindowRecord
 from qgdr_pyserini.encode.options import EncodingOptions
+from qgdr_pyserini.encode.truncation import Truncation
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.dual_encoder import DualEncoder
 from qgdr_pyserini.model.inference.batching import windows
@@ -17,10 +18,11 @@ from qgdr_pyserini.model.inference.batching import windows
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class CorpusWindow:
-    """A window ready to be computed: its passages, their token numbers, and their digest."""
+    """A window ready to be computed: its passages, their token numbers, what was cut, and their digest."""
 
     passages: list[Passage]
     tokens: list[list[int]]
+    truncation: Truncation
     contents: str
 
 
@@ -44,7 +46,7 @@ class WindowReader:
         passages: Iterable[Passage],
         model: DualEncoder,
         options: EncodingOptions,
-        done: Sequence[Segment] = (),
+        done: Sequence[WindowRecord] = (),
     ) -> None:
         self._passages = passages
         self._model = model
@@ -66,10 +68,10 @@ class WindowReader:
             if not self._options.shard.holds(number):
                 continue
             contents = digest(window)
-            segment = next(done, None)
-            if segment is None:
+            record = next(done, None)
+            if record is None:
                 yield self._tokenize(window, contents)
-            elif segment.contents != contents:
+            elif record.contents != contents:
                 raise _changed(f"passages {first:,} to {self.read:,} differ from those encoded before")
         if next(done, None) is not None:
             raise _changed("it is shorter than what was encoded before")
@@ -77,7 +79,12 @@ class WindowReader:
     def _tokenize(self, window: list[Passage], contents: str) -> CorpusWindow:
         texts, titles = [item.text for item in window], [item.title for item in window]
         tokens = self._model.passage_tokens(texts, titles, self._options.max_length)
-        return CorpusWindow(window, tokens, contents)
+        most = self._options.max_length or self._model.config.passage_max_length
+        # What is shorter was not cut, so only the others are read a second time.
+        full = [number for number, text in enumerate(tokens) if len(text) >= most]
+        lengths = self._model.passage_lengths([texts[i] for i in full], [titles[i] for i in full])
+        lost = [length - len(tokens[i]) for i, length in zip(full, lengths, strict=True)]
+        return CorpusWindow(window, tokens, Truncation.of(tokens, lost), contents)
 
 
 def digest(window: Iterable[Passage]) -> str:

@@ -301,10 +301,17 @@ class DualEncoder(torch.nn.Module, Pushable):
         self, texts: Sequence[str], titles: Sequence[str] | None = None, max_length: int | None = None
     ) -> list[list[int]]:
         """Turn passages into token numbers, as `encode_passages` does; see there for the parameters."""
+        return self._tokens(self._as_read(texts, titles), max_length or self.config.passage_max_length)
+
+    def passage_lengths(self, texts: Sequence[str], titles: Sequence[str] | None = None) -> list[int]:
+        """Count the tokens that passages have before they are cut, special tokens and prefix included."""
+        return [len(tokens) for tokens in self._tokens(self._as_read(texts, titles), None)]
+
+    def _as_read(self, texts: Sequence[str], titles: Sequence[str] | None) -> list[str]:
+        """Put titles and prefix before texts."""
         if titles is not None:
             texts = [join_title(title, text) for title, text in zip(titles, texts, strict=True)]
-        texts = [self.config.passage_prefix + text for text in texts]
-        return self._tokens(texts, max_length or self.config.passage_max_length)
+        return [self.config.passage_prefix + text for text in texts]
 
     @torch.inference_mode()
     def encode_tokens(self, tokens: Sequence[Sequence[int]]) -> Vectors:
@@ -337,15 +344,17 @@ class DualEncoder(torch.nn.Module, Pushable):
         )
         return dict(features)
 
-    def _tokens(self, texts: Sequence[str], max_length: int) -> list[list[int]]:
+    def _tokens(self, texts: Sequence[str], max_length: int | None) -> list[list[int]]:
+        """Turn texts into token numbers, uncut where there is no ``max_length``."""
         if not texts:
             return []
         encoded = self.tokenizer(
             list(texts),
-            truncation=True,
+            truncation=max_length is not None,
             max_length=max_length,
             return_token_type_ids=False,
             return_attention_mask=False,
+            verbose=False,  # what is longer than the encoder takes is meant to be, where it is not cut
         )
         # Without special tokens, an empty text has none at all, and no vector.
         return [tokens or [self._padding] for tokens in encoded["input_ids"]]

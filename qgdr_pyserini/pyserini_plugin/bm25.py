@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from qgdr_pyserini.collection.corpus import Passage, corpus_files, on_hub, read_corpus
+from qgdr_pyserini.collection.passage_store import PassageStore
+from qgdr_pyserini.collection.segments import DEPTH, best_segments, document_of
 from qgdr_pyserini.collection.topics import read_topics, topics_language
 from qgdr_pyserini.collection.trec import write_run
 from qgdr_pyserini.dictionary.dictionary import Dictionary, base_language, read_dictionaries
@@ -52,6 +54,9 @@ class Options:
         Where to keep the Lucene index, or where it was kept; thrown away when None.
     overwrite
         Replace runs, and an index that was built from something else.
+    segments
+        What is searched is a dense index whose passages are segments: these are indexed, and documents are
+        ranked by their best one.
     """
 
     hits: int = 100
@@ -65,6 +70,7 @@ class Options:
     tag: str = "bm25"
     index: Path | None = None
     overwrite: bool = False
+    segments: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what does not go together."""
@@ -80,7 +86,8 @@ class Options:
     @property
     def ranking(self) -> lucene.Ranking:
         """How Lucene searches."""
-        return lucene.Ranking(self.language, self.k1, self.b, self.rm3, self.hits, self.cores)
+        hits = self.hits * (DEPTH if self.segments else 1)
+        return lucene.Ranking(self.language, self.k1, self.b, self.rm3, hits, self.cores)
 
     @property
     def cores(self) -> int:
@@ -129,7 +136,7 @@ def write_bm25_runs(
     Parameters
     ----------
     corpus
-        JSON Lines file or folder of them.
+        JSON Lines file or folder of them; a dense index with its passages where ``options.segments``.
     topics
         Files named ``topics.LANG.tsv``.
     output
@@ -188,11 +195,23 @@ def search_bm25(
         If an input is wrong, or another index is in the way.
     """
     lucene.check_language(options.language)
+    if options.segments:
+        _store_of_segments(Path(corpus))
     dictionaries = _dictionaries(topics, options, reporter)
     scratch.mkdir(parents=True, exist_ok=True)
     with _index(corpus, scratch, options, reporter) as index:
         for language, questions in topics.items():
-            yield language, _search(index, questions, dictionaries.get(language), options)
+            found = _search(index, questions, dictionaries.get(language), options)
+            yield language, _documents(found, options) if options.segments else found
+
+
+def _documents(
+    found: Iterator[tuple[str, lucene.Hits]], options: Options
+) -> Iterator[tuple[str, lucene.Hits]]:
+    """Turn rankings of segments into such of documents."""
+    for qid, hits in found:
+        best = best_segments(hits, lambda hit: hit[0], options.hits)
+        yield qid, [(document_of(docid), score) for docid, score in best]
 
 
 def _dictionaries(languages: Iterable[str], options: Options, reporter: Reporter) -> Mapping[str, Dictionary]:
@@ -250,7 +269,7 @@ def _index(corpus: StrPath, output: Path, options: Options, reporter: Reporter) 
 
 
 def _kept_index(corpus: StrPath, index: Path, options: Options, reporter: Reporter) -> Path:
-    source, kept = Source(_digest(corpus), options.language, options.rm3), _source_of(index)
+    source, kept = Source(_digest(corpus, options), options.language, options.rm3), _source_of(index)
     if kept is not None and kept.serves(source):
         reporter.say(f"Using the index in {index}")
         return index
@@ -303,10 +322,33 @@ def _describe(folder: Path, source: Source) -> None:
 
 def _build(corpus: StrPath, folder: Path, options: Options, reporter: Reporter) -> None:
     reporter.say(f"Indexing {os.fspath(corpus)}")
-    passages = read_corpus(corpus)
-    lucene.build_index(
-        passages, folder, options.language, options.cores, reporter.advance, vectors=options.rm3
-    )
+    with _passages(corpus, options) as passages:
+        lucene.build_index(
+            passages, folder, options.language, options.cores, reporter.advance, vectors=options.rm3
+        )
+
+
+@contextlib.contextmanager
+def _passages(corpus: StrPath, options: Options) -> Iterator[Iterable[Passage]]:
+    if not options.segments:
+        yield read_corpus(corpus)
+        return
+    with contextlib.closing(PassageStore(_store_of_segments(Path(corpus)))) as store:
+        yield store
+
+
+def _store_of_segments(index: Path) -> Path:
+    """Give the file with the segments of a dense index."""
+    from qgdr_pyserini.encode.manifest import IndexManifest  # with torch and FAISS, which words do not need
+
+    manifest = IndexManifest.read(index)
+    if manifest.split is None:
+        raise QgdrError(f"{index}: not split into segments; give its corpus by --corpus PATH")
+    if manifest.store is None:
+        raise QgdrError(
+            f"{index}: has no segments beside it; add them by --resume and the command that made it"
+        )
+    return index / manifest.store
 
 
 def _source_of(index: Path) -> Source | None:
@@ -318,10 +360,10 @@ def _source_of(index: Path) -> Source | None:
         raise InputError(f"unreadable ({error}); delete the index and build it again", index / KEPT) from None
 
 
-def _digest(corpus: StrPath) -> str:
+def _digest(corpus: StrPath, options: Options) -> str:
     # A set on the hub has no files here; its name stands for it.
     digest = hashlib.sha256(os.fspath(corpus).encode() if on_hub(corpus) else b"")
-    for file in corpus_files(corpus):
+    for file in [_store_of_segments(Path(corpus))] if options.segments else corpus_files(corpus):
         try:
             with file.open("rb") as content:
                 digest.update(hashlib.file_digest(content, "sha256").digest())

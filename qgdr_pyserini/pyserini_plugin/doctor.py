@@ -208,7 +208,19 @@ def check_index(index: str, encoder: str | None = None) -> str:
         check_match(index, vectors, queries)
     except QgdrError as error:
         raise Unwell(str(error), "name the encoder that made it, by --encoder") from None
-    return f"{index}: {passages:,} passages, {vectors.d} dimensions, fits {queries.name}"
+    return f"{index}: {passages:,} passages, {vectors.d} dimensions, fits {queries.name}{_texts_in(index)}"
+
+
+def _texts_in(index: str) -> str:
+    """Say which part of the texts an index holds, and whether they are segments, where it is known."""
+    from qgdr_pyserini.encode.manifest import MANIFEST, IndexManifest
+
+    if not (Path(index) / MANIFEST).is_file():
+        return ""
+    manifest = IndexManifest.read(Path(index))
+    split = f"; segments of documents, by {manifest.splitting}" if manifest.splitting else ""
+    cut = manifest.truncation
+    return split + (f"; {cut.describe(manifest.passages, manifest.max_length)}" if cut else "")
 
 
 def _read_index(index: Path) -> tuple[Any, int]:

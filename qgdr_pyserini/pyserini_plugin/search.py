@@ -13,6 +13,8 @@ from typing import NoReturn
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.registry import DEFAULT_ENCODER
 from qgdr_pyserini.pyserini_plugin import hook
+from qgdr_pyserini.pyserini_plugin.max_passage import max_passage_options
+from qgdr_pyserini.pyserini_plugin.option_values import option_value, option_values
 
 MODULE = "pyserini.search.faiss"
 REQUIRED = ("--index", "--topics", "--output")
@@ -27,7 +29,8 @@ def search(arguments: Sequence[str]) -> None:
     ----------
     arguments
         Its options, passed on as they are; ``--encoder qgdr`` is added where no encoder and no
-        encoded queries are named. Several ``--index`` are searched as one.
+        encoded queries are named, and what ranks documents by their segments where an index is of such.
+        Several ``--index`` are searched as one.
 
     Raises
     ------
@@ -40,7 +43,7 @@ def search(arguments: Sequence[str]) -> None:
     hook.install()
     if not {"-h", "--help"} & set(arguments):
         _check(arguments)
-    sys.argv = [MODULE, *_with_encoder(arguments)]
+    sys.argv = [MODULE, *_with_encoder(arguments), *max_passage_options(arguments)]
     with _one_line_option_errors(), _together(option_values(arguments, "--index")):
         runpy.run_module(MODULE, run_name="__main__", alter_sys=True)
 
@@ -66,34 +69,6 @@ def _one_line_option_errors() -> Iterator[None]:
         yield
     finally:
         setattr(argparse.ArgumentParser, "error", stock)  # noqa: B010
-
-
-def option_value(arguments: Sequence[str], name: str) -> str | None:
-    """Return what follows an option, as ``--name value`` or ``--name=value``.
-
-    Examples
-    --------
-    >>> option_value(["--hits", "10", "--index=indexes/xquad"], "--index")
-    'indexes/xquad'
-    """
-    return next(iter(option_values(arguments, name)), None)
-
-
-def option_values(arguments: Sequence[str], name: str) -> list[str]:
-    """Return what follows each mention of an option, as ``--name value`` or ``--name=value``.
-
-    Examples
-    --------
-    >>> option_values(["--index", "shards/1", "--hits", "10", "--index=shards/2"], "--index")
-    ['shards/1', 'shards/2']
-    """
-    found = []
-    for here, following in zip(arguments, [*arguments[1:], None], strict=True):
-        if here == name and following is not None:
-            found.append(following)
-        elif here.startswith(f"{name}="):
-            found.append(here.partition("=")[2])
-    return found
 
 
 def _with_encoder(arguments: Sequence[str]) -> list[str]:

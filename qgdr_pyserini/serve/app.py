@@ -166,7 +166,7 @@ def _add_topics(app: FastAPI, engine: Engine, outcomes: Outcomes) -> None:
 
 def _outcome(outcome: Outcome, engine: Engine) -> TopicOutcome:
     shown = {*outcome.judged, *(docid for run in outcome.runs for docid, _ in run.top)}
-    known = engine.store.find(sorted(shown))
+    known = engine.find(sorted(shown))
     # Judgements and runs may be about more passages than the index holds.
     passages = {docid: known.get(docid, Passage(docid, "", "")) for docid in shown}
     judged = [

@@ -91,6 +91,7 @@ def test_pyserinis_files_and_ours_and_nothing_else(tiny_encoder, corpus, tmp_pat
     assert [path.name for path in (tmp_path / "indexes").iterdir()] == ["tiny"]
     manifest = json.loads((tmp_path / "indexes" / "tiny" / "qgdr.json").read_text())
     versions = manifest.pop("versions")
+    lengths = [len(item.contents) + 2 for item in read_corpus(corpus)]  # a token a character, and two more
     assert manifest == {
         "encoder": "tiny-qgdr",
         "fingerprint": DualEncoder.from_pretrained(tiny_encoder).fingerprint,
@@ -108,6 +109,11 @@ def test_pyserinis_files_and_ours_and_nothing_else(tiny_encoder, corpus, tmp_pat
         "files": [["corpus.jsonl", corpus.stat().st_size]],
         "contents": manifest["contents"],
         "store": "passages.sqlite",
+        "truncated": {
+            "passages": sum(length > 64 for length in lengths),
+            "lost": sum(length - 64 for length in lengths if length > 64),
+            "tokens": sum(lengths),
+        },
     }
     assert versions == {
         name: importlib.metadata.version(name)

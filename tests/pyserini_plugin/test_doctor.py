@@ -61,7 +61,7 @@ def test_an_index_is_read_and_compared_with_the_encoder(tmp_path: Path, tiny_enc
     encode_corpus(tmp_path / "corpus.jsonl", tmp_path / "index", str(tiny_encoder))
     index = str(tmp_path / "index")
     assert doctor.check_index(index, str(tiny_encoder)).endswith(
-        f"1 passages, 32 dimensions, fits {tiny_encoder}"
+        f"1 passages, 32 dimensions, fits {tiny_encoder}; none of 1 texts cut at 64 tokens"
     )
     with pytest.raises(doctor.Unwell, match="use one encoder for both"):
         doctor.check_index(index)

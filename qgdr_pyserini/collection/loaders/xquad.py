@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from qgdr_pyserini.collection.answers import Answers
@@ -71,10 +71,15 @@ def build_xquad(request: BuildRequest, load: HubLoader = validation_split) -> Co
         If a source is missing, malformed or does not fit the others, or something stands at
         ``output`` that may not be replaced.
     """
-    source = request.needed_source("xquad", "the original files")
-    refuse_output(request.output, overwrite=request.overwrite)
-    rows = _from_hub(load) if source == HUB else _from_files(Path(source))
+    rows = read_xquad("xquad", request, load)
     return write_collection(request.output, _contents(rows), overwrite=request.overwrite)
+
+
+def read_xquad(name: str, request: BuildRequest, load: HubLoader) -> XQuad:
+    """Read SQuAD's development set and XQuAD, for the collection called ``name``; see `build_xquad`."""
+    source = request.needed_source(name, "the original files")
+    refuse_output(request.output, overwrite=request.overwrite)
+    return _from_hub(load) if source == HUB else _from_files(Path(source))
 
 
 def _from_files(directory: Path) -> XQuad:
@@ -100,8 +105,32 @@ def _from_hub(load: HubLoader) -> XQuad:
 
 def _contents(rows: XQuad) -> Contents:
     passages = _passages(rows.squad)
+    docids = _relevant(rows.xquad["en"], passages)
+    return contents_of(rows, "xquad", SOURCE, passages, docids)
+
+
+def contents_of(
+    rows: XQuad, name: str, source: str, passages: Iterable[Passage], docids: Mapping[str, str]
+) -> Contents:
+    """Put XQuAD's questions over some passages.
+
+    Parameters
+    ----------
+    rows
+        The questions.
+    name, source
+        What the collection is called, and what it is made of.
+    passages
+        What is searched.
+    docids
+        The relevant passage of each question, by SQuAD's question id.
+
+    Raises
+    ------
+    QgdrError
+        If a question is not among the English ones.
+    """
     english = {row.qid: row for row in rows.xquad["en"]}
-    docids = _relevant(english.values(), passages)
     questions = [
         (language, row, english[row.qid])
         for language, parallel in sorted(rows.xquad.items())
@@ -111,8 +140,8 @@ def _contents(rows: XQuad) -> Contents:
     for language, row, _ in questions:
         topics[language][_qid(language, row)] = row.question
     return Contents(
-        name="xquad",
-        source=SOURCE,
+        name=name,
+        source=source,
         licence=LICENCE,
         passages=passages,
         topics=topics,

@@ -2,12 +2,7 @@
 
 ``report.json`` is one object, strict JSON without NaN. Equal input gives equal bytes.
 
-``passage_languages``   ``{"cut": number, "pool": {language: share}, "searched_alone": [system],
-                        "fairness": {system: {language: FAIRNESS}}, "matrices": {system: {metric:
-                        {language of questions: {language of passages: score}}}}}``, or null where the
-                        passages' languages are not known
 ======================  =================================================================================
-
 ``format``              ``"qgdr-comparison/2"``
 ``qrels``, ``answers``  files of the judgements and the answers; null if not used
 ``baseline``            name of the baseline, or null with a single system
@@ -20,6 +15,12 @@
                         "randomisations": number, "seed": number}``, or null with a single system
 ``intervals``           ``{"method", "confidence": number, "resamples": number, "seed": number}``
 ``results``             ``{metric: {system: {"languages": {language: SCORE}, "mean": MEAN, "all": SCORE}}}``
+``passage_languages``   ``{"cut": number, "pool": {language: share}, "searched_alone": [system],
+                        "fairness": {system: {language: FAIRNESS}}, "matrices": {system: {metric:
+                        {language of questions: {language of passages: score}}}}}``, or null where the
+                        passages' languages are not known
+======================  =================================================================================
+
 ``missing`` are queries of the gold without a hit, which count as zero; ``unjudged`` are queries of the run
 that were left out. ``mean`` is the mean of its languages' scores, ``all`` the score over all queries.
 

@@ -155,7 +155,9 @@ def _mean(rows: Sequence[Fairness]) -> Fairness:
     known = [row.peer for row in rows if row.peer is not None]
     return Fairness(
         sum(row.queries for row in rows),
-        *(float(np.mean([getattr(row, name) for row in rows])) for name in ("own", "pool", "awrf")),
+        float(np.mean([row.own for row in rows])),
+        float(np.mean([row.pool for row in rows])),
+        float(np.mean([row.awrf for row in rows])),
         float(np.mean(known)) if known else None,
     )
 

@@ -191,7 +191,7 @@ def bm25(
     topics: AnyTopics,
     *,
     k: int = 100,
-    language: str = "en",
+    language: str | None = None,
     lexicon: AnyPath | None = None,
     names: AnyPath | None = None,
     k1: float = 0.9,
@@ -212,7 +212,7 @@ def bm25(
     k
         How many passages for each question.
     language
-        Of the passages.
+        Of the passages; as they say, or else recognised, when None.
     lexicon, names
         Dictionary files, by which the words of questions in other languages are translated.
     k1, b

@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from qgdr_pyserini.ask.language import question_language
 from qgdr_pyserini.ask.marking import Marker
 from qgdr_pyserini.ask.passages import Answer, Hit, Mode, RankedPassage, open_passages
 from qgdr_pyserini.ask.retrievers import DenseSearcher, LexicalSearcher, ensure_lucene_index
@@ -14,6 +13,8 @@ from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.collection.passage_store import PassageStore
 from qgdr_pyserini.collection.segments import document_of, segment_id
 from qgdr_pyserini.collection.trec import rank_hits
+from qgdr_pyserini.dictionary.language_id import identify_language
+from qgdr_pyserini.dictionary.passage_languages import passage_language
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.evaluate.fusion import min_max
 
@@ -40,7 +41,6 @@ class Engine:
         self.store = store
         self.dense = dense
         self.lexical = lexical
-        self.passages_language = lexical.language if lexical else "en"
 
     @property
     def modes(self) -> tuple[Mode, ...]:
@@ -101,25 +101,20 @@ class Engine:
 
     def present(self, question: str, language: str | None, system: str, hits: Sequence[Hit]) -> Answer:
         """Put what was found for a question into the form that is shown, with the question's words marked."""
-        spoken = language or question_language(question)
-        return Answer(question, spoken, system, ranked(question, spoken, self.passages_language, hits))
+        spoken = language or identify_language(question)
+        return Answer(question, spoken, system, ranked(question, spoken, hits))
 
 
-def ranked(question: str, language: str, passages: str, hits: Sequence[Hit]) -> list[RankedPassage]:
-    """Give hits their ranks, and the marks of the question's words; ``passages`` is their language."""
-    marker = Marker(question, language, passages)
-    return [
-        RankedPassage(
-            rank,
-            item.docid,
-            score,
-            item.title,
-            item.text,
-            marker.find(item.title),
-            marker.find(item.text),
-        )
-        for rank, (item, score) in enumerate(hits, 1)
-    ]
+def ranked(question: str, language: str, hits: Sequence[Hit]) -> list[RankedPassage]:
+    """Give hits their ranks, and the marks of the question's words, whatever language each is in."""
+    return [_ranked(question, language, rank, hit) for rank, hit in enumerate(hits, 1)]
+
+
+def _ranked(question: str, language: str, rank: int, hit: Hit) -> RankedPassage:
+    item = hit.passage
+    marker = Marker(question, language, passage_language(item))
+    title_marks, text_marks = marker.find(item.title), marker.find(item.text)
+    return RankedPassage(rank, item.docid, hit.score, item.title, item.text, title_marks, text_marks)
 
 
 def fused(one: Sequence[Hit], other: Sequence[Hit]) -> list[Hit]:

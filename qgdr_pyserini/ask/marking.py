@@ -39,7 +39,7 @@ class Marker:
     language
         Its language, by whose rules its words are stemmed.
     passages
-        The passages' language, likewise.
+        The language of what is searched for them, likewise.
 
     Examples
     --------

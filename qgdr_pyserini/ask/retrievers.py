@@ -22,7 +22,7 @@ from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model.inference.precision import lay_out
 from qgdr_pyserini.model.registry import encoder_name
 from qgdr_pyserini.pyserini_plugin import lucene
-from qgdr_pyserini.pyserini_plugin.bm25 import index_passages, kept_language
+from qgdr_pyserini.pyserini_plugin.bm25 import choose_analyzer, index_passages, kept_language
 from qgdr_pyserini.pyserini_plugin.flat_search import search_flat_indexes_exactly
 
 Vectors = npt.NDArray[np.float32]
@@ -157,7 +157,7 @@ def ensure_lucene_index(
     index: Path,
     store: PassageStore,
     tell: Callable[[str], object],
-    language: str = "en",
+    language: str | None = None,
     advance: Callable[[int], object] = lambda count: None,
 ) -> None:
     """Make the Lucene index of a store's passages, where there is none.
@@ -171,7 +171,7 @@ def ensure_lucene_index(
     tell
         Called with what is done.
     language
-        The passages' language.
+        The passages' language; recognised when None.
     advance
         Called with the number of passages indexed since the last call.
 
@@ -184,5 +184,9 @@ def ensure_lucene_index(
         return
     if index.exists() and not (index.is_dir() and not any(index.iterdir())):
         raise QgdrError(f"{index}: no index of Lucene's; name one, or a folder that is to be made")
+    if language is None:
+        language, remark = choose_analyzer(store)
+        if remark:
+            tell(remark)
     tell(f"Indexing {len(store):,} passages for BM25: {index}")
     index_passages(store, f"{len(store)} passages of a dense index", index, language, advance)

@@ -29,10 +29,8 @@ from qgdr_pyserini.cli.options import threads_option, topics_option
 @threads_option
 @click.option(
     "--language",
-    default="en",
-    show_default=True,
     metavar="LANG",
-    help="Language of the passages, for stemming and stop words.",
+    help="Language of the passages, for stemming and stop words.  [default: as they say, else recognised]",
 )
 @click.option(
     "--k1", type=click.FloatRange(min=0), default=0.9, show_default=True, help="BM25's weight of repetition."
@@ -76,7 +74,7 @@ def bm25(
     output: str,
     hits: int,
     threads: int | None,
-    language: str,
+    language: str | None,
     k1: float,
     b: float,
     rm3: bool,

@@ -90,6 +90,11 @@ def _list_loaders() -> str:
 )
 @click.option("--topics", multiple=True, metavar="LANG=FILE", help="Topics; once for each language.")
 @click.option("--qrels", metavar="FILE", help="Judgements.")
+@click.option(
+    "--passages",
+    metavar="LANG,LANG|all",
+    help="Languages of the passages, in one pool, where the set has them in several.  [default: English]",
+)
 @click.option("--encoding", metavar="NAME", help="Encoding of the files.  [default: utf-8]")
 @click.option("--accept-licence", is_flag=True, help="You have read and accept the terms of use of the set.")
 @click.option("--overwrite", is_flag=True, help="Replace a collection that stands there.")
@@ -104,6 +109,7 @@ def build(
     doc_fields: str | None,
     topics: tuple[str, ...],
     qrels: str | None,
+    passages: str | None,
     encoding: str | None,
     accept_licence: bool,
     overwrite: bool,
@@ -117,6 +123,7 @@ def build(
     \b
     Example:
       qgdr collection build xquad --source data --output collections/xquad
+      qgdr collection build xquad --source data --passages all --output collections/xquad-pool
       qgdr collection build xor-tydi --source hub --corpus hub --output collections/xor
       qgdr collection build miracl --language sw --source hub --output collections/sw
       qgdr collection build ir_datasets:hc4/zh/test --query-field title,description \\
@@ -136,6 +143,7 @@ def build(
         doc_fields=doc_fields,
         topics=topics,
         qrels=qrels,
+        passages=passages,
         encoding=encoding,
         accept_licence=accept_licence,
         overwrite=overwrite,

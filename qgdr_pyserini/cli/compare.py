@@ -51,6 +51,13 @@ import click
     "--mean-of", multiple=True, metavar="LANG", help="Take the mean over these languages.  [default: all]"
 )
 @click.option(
+    "--passage-languages",
+    metavar="PATH",
+    help="The corpus searched, whose passages say their 'language' or are recognised; or docid<TAB>language "
+    "in a .tsv (.gz too). Adds how fair each system is to the languages, and a matrix of questions' and "
+    "passages' languages.",
+)
+@click.option(
     "--xor-predictions",
     is_flag=True,
     help="Also write xor-predictions.NAME.json, which the XOR-Retrieve leaderboard takes.",
@@ -68,6 +75,7 @@ def compare(
     topics: tuple[str, ...],
     languages: tuple[str, ...],
     mean_of: tuple[str, ...],
+    passage_languages: str | None,
     xor_predictions: bool,
     output: str,
     overwrite: bool,
@@ -105,6 +113,7 @@ def compare(
         topics=topics,
         languages=languages,
         mean_of=mean_of,
+        passage_languages=passage_languages,
         xor_predictions=xor_predictions,
         output=output,
         overwrite=overwrite,

@@ -28,6 +28,8 @@ class Passage:
         Its title, empty where it has none.
     text
         Its text.
+    language
+        Its language, as ``de`` or ``zh``; empty where the corpus does not say.
 
     Examples
     --------
@@ -40,6 +42,7 @@ class Passage:
     docid: str
     title: str
     text: str
+    language: str = ""
 
     @property
     def contents(self) -> str:
@@ -62,7 +65,8 @@ def read_corpus(path: str | os.PathLike[str]) -> Iterator[Passage]:
     """Stream the passages of a corpus.
 
     A passage's id is its ``id``, ``_id`` or ``docid``. Its text is ``text``, with ``title`` where
-    there is one; otherwise ``contents``, whose first line is the title if more lines follow.
+    there is one; otherwise ``contents``, whose first line is the title if more lines follow. ``language``
+    may say which language it is in.
 
     Parameters
     ----------
@@ -98,18 +102,20 @@ def write_corpus(path: str | os.PathLike[str], passages: Iterable[Passage]) -> i
     path
         Where to; a name ending in ``.gz`` is compressed. It appears only when complete.
     passages
-        What to write, each with ``id``, ``title``, ``text`` and ``contents``.
+        What to write, each with ``id``, ``title``, ``text`` and ``contents``, and ``language`` where it is
+        known.
 
     Returns
     -------
     int
         Number of passages.
     """
-    rows = (
-        {"id": item.docid, "title": item.title, "text": item.text, "contents": item.contents}
-        for item in passages
-    )
-    return write_objects(path, rows)
+    return write_objects(path, map(_row, passages))
+
+
+def _row(item: Passage) -> dict[str, str]:
+    row = {"id": item.docid, "title": item.title, "text": item.text, "contents": item.contents}
+    return row | {"language": item.language} if item.language else row
 
 
 def corpus_files(path: str | os.PathLike[str]) -> list[Path]:
@@ -163,14 +169,15 @@ def place_of(path: str | os.PathLike[str], docid: str) -> tuple[Path, int]:
 def _passage(row: dict[str, Any], file: Path, line: int) -> Passage:
     docid = _docid(row, file, line)
     title, text, contents = (_string(row, key, file, line) for key in ("title", "text", "contents"))
+    language = (_string(row, "language", file, line) or "").strip()
     if text is not None:
-        return Passage(docid, title or "", text)
+        return Passage(docid, title or "", text, language)
     if contents is None:
         raise InputError("neither 'contents' nor 'text'; give every passage one", file, line)
     if title is not None:
-        return Passage(docid, title, contents.removeprefix(f"{title}\n"))
+        return Passage(docid, title, contents.removeprefix(f"{title}\n"), language)
     head, newline, rest = contents.partition("\n")
-    return Passage(docid, head, rest) if newline else Passage(docid, "", contents)
+    return Passage(docid, head, rest, language) if newline else Passage(docid, "", contents, language)
 
 
 def _docid(row: dict[str, Any], file: Path, line: int) -> str:

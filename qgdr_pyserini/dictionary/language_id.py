@@ -57,17 +57,17 @@ class LanguageIdentifier:
         return str(self._model.classify(text)[0])
 
 
-@functools.cache
-def _identifier() -> LanguageIdentifier:
-    return LanguageIdentifier(CANDIDATES)
-
-
 def identify_language(text: str) -> str:
-    """Tell the language of a text, one of `CANDIDATES`, by its letters alone; short ones may be mistaken.
+    """Tell the language of a text among `CANDIDATES`, by its letters alone; short ones may be mistaken.
 
     Examples
     --------
-    >>> identify_language("Sie entspringt im Schwarzwald.")
-    'de'
+    >>> identify_language("Wo entspringt die Donau?"), identify_language("多瑙河发源于哪里？")
+    ('de', 'zh')
     """
     return _identifier().identify(text)
+
+
+@functools.cache
+def _identifier() -> LanguageIdentifier:
+    return LanguageIdentifier(CANDIDATES)

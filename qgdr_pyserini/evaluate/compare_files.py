@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qgdr_pyserini.collection.topics import read_topics
-from qgdr_pyserini.collection.trec import Qrels, read_qrels
+from qgdr_pyserini.collection.trec import Qrels, Run, read_qrels
+from qgdr_pyserini.dictionary.passage_languages import read_passage_languages
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.evaluate.answers import Answered, read_answered, read_passages
 from qgdr_pyserini.evaluate.compare import compare
@@ -24,11 +25,17 @@ from qgdr_pyserini.evaluate.metrics import (
     is_answer_metric,
     recall_curve,
 )
+from qgdr_pyserini.evaluate.passage_languages import (
+    PassageLanguages,
+    pool_shares,
+    score_fairness,
+    score_matrices,
+)
 from qgdr_pyserini.evaluate.per_query import largest_changes
 from qgdr_pyserini.evaluate.reports.html import Changes
 from qgdr_pyserini.evaluate.reports.report import refuse_files, refuse_report, write_report
 from qgdr_pyserini.evaluate.results import Comparison
-from qgdr_pyserini.evaluate.systems import System, find_runs, read_systems
+from qgdr_pyserini.evaluate.systems import System, find_runs, read_runs_together, read_systems
 from qgdr_pyserini.evaluate.xor_retrieve import write_predictions
 from qgdr_pyserini.files import expand_pattern
 
@@ -53,6 +60,9 @@ class Request:
     mean_of: Sequence[str] = ()
     xor_predictions: bool = False
     overwrite: bool = False
+    passage_languages: str | None = None
+    alone: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """By system, run files of searches in the passages of one language each, for its matrix."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +81,10 @@ class Material:
         By qid, as far as they are known.
     corpus
         What was searched, for the passages to be shown.
+    passage_languages
+        Language by docid, of all passages that were searched, as far as reports are to tell of it.
+    alone
+        By system, the hits of searches in the passages of each language alone, put together.
     """
 
     systems: Sequence[System]
@@ -80,6 +94,8 @@ class Material:
     languages: Mapping[str, str] = field(default_factory=dict)
     questions: Mapping[str, str] = field(default_factory=dict)
     corpus: str | None = None
+    passage_languages: Mapping[str, str] = field(default_factory=dict)
+    alone: Mapping[str, Run] = field(default_factory=dict)
 
 
 def run_comparison(request: Request) -> tuple[Comparison, list[Path]]:
@@ -116,6 +132,10 @@ def run_comparison(request: Request) -> tuple[Comparison, list[Path]]:
         languages=read_languages(topics),
         questions={qid: text for file in topics for qid, text in read_topics(file).items()},
         corpus=request.corpus,
+        passage_languages=read_passage_languages(request.passage_languages)
+        if request.passage_languages
+        else {},
+        alone={name: read_runs_together(files) for name, files in request.alone.items()},
     )
     comparison = compare_material(
         material, metrics, baseline=request.baseline, only=request.languages, mean_of=request.mean_of
@@ -133,7 +153,7 @@ def compare_material(
     mean_of: Sequence[str] = (),
 ) -> Comparison:
     """Compare what was read; parameters and errors as in `compare`."""
-    return compare(
+    comparison = compare(
         material.qrels,
         material.systems,
         metrics,
@@ -143,6 +163,30 @@ def compare_material(
         languages=material.languages,
         only=only,
         mean_of=mean_of,
+    )
+    if not material.passage_languages:
+        return comparison
+    return replace(comparison, passages=_passage_languages(material, comparison))
+
+
+def _passage_languages(material: Material, comparison: Comparison) -> PassageLanguages:
+    """Score fairness and matrices on the queries that judged passages were counted for."""
+    judging = [found for metric, found in comparison.by_query.items() if not is_answer_metric(metric)]
+    if not judging:
+        raise QgdrError("--passage-languages needs --qrels FILE, and a metric that counts judged passages")
+    groups: dict[str, list[str]] = {}
+    for qid, language in zip(judging[0].qids, judging[0].languages, strict=True):
+        groups.setdefault(language, []).append(qid)
+    runs = {system.name: system.run for system in material.systems}
+    known, qrels = material.passage_languages, {qid: material.qrels[qid] for qid in judging[0].qids}
+    return PassageLanguages(
+        pool_shares(known),
+        {name: score_fairness(run, qrels, groups, known) for name, run in runs.items()},
+        {
+            name: score_matrices(material.alone.get(name, run), qrels, groups, known)
+            for name, run in runs.items()
+        },
+        tuple(material.alone),
     )
 
 
@@ -191,6 +235,8 @@ def _refuse_options(request: Request) -> None:
         raise QgdrError("nothing to measure on; give --qrels FILE, or --answers FILE and --corpus PATH")
     if request.answers and not request.corpus:
         raise QgdrError("--answers needs --corpus PATH, the passages to look for answers in")
+    if request.passage_languages and not request.qrels:
+        raise QgdrError("--passage-languages needs --qrels FILE")
     if request.xor_predictions and not request.answers:
         raise QgdrError("--xor-predictions needs --answers FILE and --corpus PATH")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from qgdr_pyserini.evaluate.passage_languages import PassageLanguages
 from qgdr_pyserini.evaluate.significance import Interval
 
 ALL_QUERIES = "all queries"
@@ -175,6 +176,8 @@ class Comparison:
         Scores by metric, query by query.
     warnings
         What makes the comparison doubtful, in sentences.
+    passages
+        What is told of the languages of passages; None where they are not known.
     """
 
     qrels: str | None
@@ -188,3 +191,4 @@ class Comparison:
     results: dict[str, dict[str, SystemScores]]
     by_query: dict[str, QueryScores] = field(compare=False, repr=False)
     warnings: tuple[str, ...] = ()
+    passages: PassageLanguages | None = None

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from qgdr_pyserini.collection.trec import Run, read_run
+from qgdr_pyserini.collection.trec import Run, rank_hits, read_run
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.files import expand_pattern
 
@@ -91,6 +91,24 @@ def read_system(name: str, files: Sequence[str]) -> System:
     if not run:
         raise InputError("holds no hits; run the search again", files[0])
     return System(name, tuple(files), run)
+
+
+def read_runs_together(files: Iterable[str]) -> Run:
+    """Read runs of the same queries over different passages into one.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read, or a passage is in two of them for one query.
+    """
+    together: Run = {}
+    for file in files:
+        for qid, hits in read_run(file).items():
+            known = together.setdefault(qid, {})
+            if shared := known.keys() & hits.keys():
+                raise InputError(f"passage {min(shared)!r} is listed for {qid!r} in another run too", file)
+            known.update(hits)
+    return {qid: rank_hits(hits) for qid, hits in together.items()}
 
 
 def _named_files(option: str) -> Iterator[tuple[str, str]]:

@@ -18,6 +18,8 @@ from qgdr_pyserini.collection.segments import DEPTH, best_segments, document_of
 from qgdr_pyserini.collection.topics import read_topics, topics_language
 from qgdr_pyserini.collection.trec import write_run
 from qgdr_pyserini.dictionary.dictionary import Dictionary, base_language, read_dictionaries
+from qgdr_pyserini.dictionary.language_id import ENGLISH
+from qgdr_pyserini.dictionary.passage_languages import count_languages
 from qgdr_pyserini.dictionary.translate import translate
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.files import atomic_directory
@@ -40,7 +42,7 @@ class Options:
     threads
         Threads that index and search; all cores when None.
     language
-        Language of the passages, for the analyzer.
+        Language of the passages, for the analyzer; found out from them, or from a kept index, when None.
     k1, b
         BM25's parameters.
     rm3
@@ -61,7 +63,7 @@ class Options:
 
     hits: int = 100
     threads: int | None = None
-    language: str = "en"
+    language: str | None = None
     k1: float = 0.9
     b: float = 0.4
     rm3: bool = False
@@ -87,7 +89,12 @@ class Options:
     def ranking(self) -> lucene.Ranking:
         """How Lucene searches."""
         hits = self.hits * (DEPTH if self.segments else 1)
-        return lucene.Ranking(self.language, self.k1, self.b, self.rm3, hits, self.cores)
+        return lucene.Ranking(self.analyzer, self.k1, self.b, self.rm3, hits, self.cores)
+
+    @property
+    def analyzer(self) -> str:
+        """Language of the analyzer."""
+        return self.language or ENGLISH
 
     @property
     def cores(self) -> int:
@@ -194,9 +201,10 @@ def search_bm25(
     QgdrError
         If an input is wrong, or another index is in the way.
     """
-    lucene.check_language(options.language)
     if options.segments:
         _store_of_segments(Path(corpus))
+    options = _with_language(corpus, options, reporter)
+    lucene.check_language(options.analyzer)
     dictionaries = _dictionaries(topics, options, reporter)
     scratch.mkdir(parents=True, exist_ok=True)
     with _index(corpus, scratch, options, reporter) as index:
@@ -214,10 +222,50 @@ def _documents(
         yield qid, [(document_of(docid), score) for docid, score in best]
 
 
+def _with_language(corpus: StrPath, options: Options, reporter: Reporter) -> Options:
+    """Find out the passages' language, if it is not given."""
+    if options.language is not None:
+        return options
+    if options.index is not None and (kept := _source_of(options.index)) is not None:
+        return replace(options, language=kept.language)
+    with _passages(corpus, options) as passages:
+        language, remark = choose_analyzer(passages)
+    if remark:
+        reporter.say(remark)
+    return replace(options, language=language)
+
+
+def choose_analyzer(passages: Iterable[Passage]) -> tuple[str, str]:
+    """Choose the language of the analyzer by what most passages are in.
+
+    Parameters
+    ----------
+    passages
+        A corpus.
+
+    Returns
+    -------
+    tuple of str and str
+        The language, and what a user has to know of the choice; nothing where all are in English.
+    """
+    counts = count_languages(passages)
+    if not counts:
+        return ENGLISH, ""
+    found = base_language(counts.most_common(1)[0][0])
+    language = found if found in lucene.analyzer_languages() else ENGLISH
+    if [*map(base_language, counts)] == [language]:
+        return (
+            language,
+            "" if language == ENGLISH else f"Passages are in {language!r}; --language changes that",
+        )
+    several = ", ".join(sorted(counts))
+    return language, f"Passages are in {several}; all are analyzed as {language!r}, --language changes that"
+
+
 def _dictionaries(languages: Iterable[str], options: Options, reporter: Reporter) -> Mapping[str, Dictionary]:
     """Read the dictionaries of languages that are not the passages' own."""
     others = [
-        language for language in languages if base_language(language) != base_language(options.language)
+        language for language in languages if base_language(language) != base_language(options.analyzer)
     ]
     if options.lexicon is None or not others:
         return {}
@@ -269,7 +317,7 @@ def _index(corpus: StrPath, output: Path, options: Options, reporter: Reporter) 
 
 
 def _kept_index(corpus: StrPath, index: Path, options: Options, reporter: Reporter) -> Path:
-    source, kept = Source(_digest(corpus, options), options.language, options.rm3), _source_of(index)
+    source, kept = Source(_digest(corpus, options), options.analyzer, options.rm3), _source_of(index)
     if kept is not None and kept.serves(source):
         reporter.say(f"Using the index in {index}")
         return index
@@ -313,7 +361,7 @@ def index_passages(
 def kept_language(index: Path) -> str:
     """Tell the language that a Lucene index was made for; English where it does not say."""
     source = _source_of(index)
-    return source.language if source else Options.language
+    return source.language if source else ENGLISH
 
 
 def _describe(folder: Path, source: Source) -> None:
@@ -324,7 +372,7 @@ def _build(corpus: StrPath, folder: Path, options: Options, reporter: Reporter) 
     reporter.say(f"Indexing {os.fspath(corpus)}")
     with _passages(corpus, options) as passages:
         lucene.build_index(
-            passages, folder, options.language, options.cores, reporter.advance, vectors=options.rm3
+            passages, folder, options.analyzer, options.cores, reporter.advance, vectors=options.rm3
         )
 
 

@@ -58,10 +58,15 @@ class Ranking:
 
 def check_language(language: str) -> None:
     """Raise `QgdrError` unless Anserini has an analyzer for ``language``."""
-    analyzers = java_class("io.anserini.analysis.AnalyzerMap").analyzerMap
-    known = sorted([*map(str, analyzers.keySet().toArray()), "en"])
+    known = analyzer_languages()
     if language not in known:
         raise QgdrError(f"no analyzer for language {language!r}; Anserini has {', '.join(known)}")
+
+
+def analyzer_languages() -> list[str]:
+    """List the languages that Anserini has an analyzer for."""
+    analyzers = java_class("io.anserini.analysis.AnalyzerMap").analyzerMap
+    return sorted([*map(str, analyzers.keySet().toArray()), "en"])
 
 
 def build_index(

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qgdr_pyserini.ask.language import question_language
 from qgdr_pyserini.ask.marking import Marker, excerpt, printable
+from qgdr_pyserini.dictionary.language_id import identify_language
 from qgdr_pyserini.dictionary.words import tokenize, tokenize_with_offsets
 
 WILD = st.text(
@@ -82,4 +82,4 @@ def test_nothing_that_a_terminal_obeys_is_printed():
     ],
 )
 def test_languages_are_recognised(question, language):
-    assert question_language(question) == language
+    assert identify_language(question) == language

@@ -48,6 +48,8 @@ def test_every_written_line_has_pyserinis_contents(tmp_path):
         ({"_id": "a", "title": "T", "text": "x\ny"}, Passage("a", "T", "x\ny")),
         ({"docid": "a", "text": "x"}, Passage("a", "", "x")),
         ({"id": 7, "text": "x"}, Passage("7", "", "x")),
+        ({"id": "a", "text": "x", "language": "de"}, Passage("a", "", "x", "de")),
+        ({"id": "a", "contents": "T\nx", "language": None}, Passage("a", "T", "x")),
         ({"id": "a", "title": None, "text": "x"}, Passage("a", "", "x")),
         ({"id": "a", "title": "T", "text": "x", "contents": "something else"}, Passage("a", "T", "x")),
         ({"id": "a", "title": "T", "contents": "T\nx"}, Passage("a", "T", "x")),

@@ -5,7 +5,9 @@ import json
 
 import datasets
 import pytest
+from click.testing import CliRunner
 
+from qgdr_pyserini.cli.main import main
 from qgdr_pyserini.collection.answers import read_answers
 from qgdr_pyserini.collection.collection import Collection
 from qgdr_pyserini.collection.corpus import Passage, read_corpus
@@ -95,6 +97,33 @@ def test_every_part_of_the_collection(source, tmp_path):
         ("xquad-de-a1", "de", ("The Danube",)),
         ("xquad-en-a1", "en", ("The Danube",)),
     }
+
+
+def test_passages_in_one_language_or_several(source, tmp_path):
+    german = build_xquad(BuildRequest(source=source, output=tmp_path / "de", passages="de"))
+    assert list(read_corpus(german.corpus)) == [
+        Passage("de-Danube_(river)-001", "", "Die Donau entspringt im Schwarzwald.", "de")
+    ]
+    assert german.languages == ("de", "en")
+    pool = build_xquad(BuildRequest(source=source, output=tmp_path / "pool", passages="all"))
+    assert [(passage.docid, passage.language) for passage in read_corpus(pool.corpus)] == [
+        ("de-Danube_(river)-001", "de"),
+        ("en-Danube_(river)-001", "en"),
+    ]
+    assert pool.qrels.read_text().splitlines() == [
+        f"xquad-{asked}-a1 0 {found}-Danube_(river)-001 1" for asked in ("de", "en") for found in ("de", "en")
+    ]
+    assert read_answers(pool.answers)["xquad-de-a1"].answers == ("Die Donau", "The Danube")
+    assert pool.manifest["passage_languages"] == {"de": 1, "en": 1}
+    assert pool.topics["de"].read_bytes() == german.topics["de"].read_bytes()
+
+
+def test_passages_in_a_language_that_is_not_there(source, tmp_path):
+    words = ["build", "xquad", "--source", str(source), "--output", str(tmp_path / "out")]
+    result = CliRunner().invoke(main, ["collection", *words, "--passages", "de,fr"])
+    assert result.exit_code == 2
+    assert result.stderr == "Error: --passages: none in 'fr'; there are de, en, and all\n"
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_manifest_tells_source_licence_counts_and_checksums(source, tmp_path):
@@ -204,6 +233,11 @@ def test_hub_and_files_give_the_same_collection(hub, source, tmp_path):
     from_files = build_xquad(BuildRequest(source=source, output=tmp_path / "files"))
     assert from_hub.languages == HUB_LANGUAGES
     assert from_hub.corpus.read_bytes() == from_files.corpus.read_bytes()
+    pools = [
+        build_xquad(BuildRequest(source=place, output=tmp_path / f"pool{number}", passages="de,en"))
+        for number, place in enumerate(("hub", source))
+    ]
+    assert pools[0].corpus.read_bytes() == pools[1].corpus.read_bytes()
     for language in from_files.languages:
         assert from_hub.topics[language].read_bytes() == from_files.topics[language].read_bytes()
     assert set(from_files.qrels.read_text().splitlines()) <= set(from_hub.qrels.read_text().splitlines())

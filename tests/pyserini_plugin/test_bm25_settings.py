@@ -159,3 +159,31 @@ def test_xquad_questions_find_by_the_lexicon_what_the_report_says(tmp_path: Path
         hits = [line.split()[::2][:2] for line in run.read_text().splitlines()]
         found = sum(relevant[qid] == docid for qid, docid in hits) / 1190
         assert found == pytest.approx(recall, abs=0.003), language
+
+
+def test_the_analyzer_is_that_of_the_passages(folder: Path) -> None:
+    german = [
+        {"id": "d1", "text": "Viele Häuser stehen am Ufer der Donau.", "language": "de"},
+        {"id": "d2", "text": "Der Wald ist groß und dunkel.", "language": "de"},
+    ]
+    (folder / "corpus.jsonl").write_text("".join(json.dumps(row) + "\n" for row in german))
+    (folder / "topics.de.tsv").write_text("q1\tEin Haus\n")
+    said: list[str] = []
+    assert search(folder, "de", said=said, index=folder / "lucene") == {"q1": ["d1"]}
+    assert said[0] == "Passages are in 'de'; --language changes that"
+    assert json.loads((folder / "lucene" / "qgdr-bm25.json").read_text())["language"] == "de"
+    again: list[str] = []
+    assert search(folder, "de", said=again, index=folder / "lucene") == {"q1": ["d1"]}
+    assert again[0] == f"Using the index in {folder}/lucene", "it says its language itself"
+    assert search(folder, "de", language="en") == {}
+
+
+def test_passages_in_several_languages_are_analyzed_as_most_of_them(folder: Path) -> None:
+    rows = [
+        {"id": f"d{n}", "text": "Donau", "language": language}
+        for n, language in enumerate(("de", "xx", "de"))
+    ]
+    (folder / "corpus.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    said: list[str] = []
+    search(folder, "de", said=said)
+    assert said[0] == "Passages are in de, xx; all are analyzed as 'de', --language changes that"

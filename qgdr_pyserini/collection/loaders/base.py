@@ -61,6 +61,9 @@ class BuildRequest:
         Of the text in its files; UTF-8 when None.
     accept_licence
         The set's terms of use are read and accepted.
+    passages
+        Languages of the passages, ``LANG,LANG`` or ``all``, of a set that has the same in several; the usual
+        passages when None.
     """
 
     output: str | os.PathLike[str]
@@ -76,6 +79,7 @@ class BuildRequest:
     qrels: str | os.PathLike[str] | None = None
     encoding: str | None = None
     accept_licence: bool = False
+    passages: str | None = None
 
     def wants(self, language: str) -> bool:
         """Tell whether a language is asked for, ``zh-cn`` also by ``zh``."""
@@ -118,6 +122,7 @@ _OPTIONS = {
     "qrels": "--qrels",
     "encoding": "--encoding",
     "accept_licence": "--accept-licence",
+    "passages": "--passages",
 }
 
 Build = Callable[..., Collection]

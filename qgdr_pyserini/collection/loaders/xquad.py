@@ -2,14 +2,15 @@
 
 XQuAD (Artetxe, Ruder and Yogatama, 2020) has the same 1,190 questions in every language, about 240
 paragraphs of SQuAD v1.1's development set. The corpus is all 2,067 paragraphs of that set, so a
-question's paragraph has to be found among its like.
+question's paragraph has to be found among its like; or XQuAD's own 240 in any of its languages, or in
+several, where a question's paragraph is relevant in each.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -46,8 +47,9 @@ class XQuad:
 
 @register(
     "xquad",
-    "questions in up to 12 languages over SQuAD's 2,067 English paragraphs; DIR holds "
-    "xquad/xquad.LANG.json and squad/dev-v1.1.json",
+    "questions in up to 12 languages over SQuAD's 2,067 English paragraphs, or by --passages over XQuAD's "
+    "own 240 in any of these languages; DIR holds xquad/xquad.LANG.json and squad/dev-v1.1.json",
+    options=("passages",),
 )
 def build_xquad(request: BuildRequest, load: HubLoader = validation_split) -> Collection:
     """Build XQuAD.
@@ -56,7 +58,8 @@ def build_xquad(request: BuildRequest, load: HubLoader = validation_split) -> Co
     ----------
     request
         ``source`` is a directory with ``xquad/xquad.LANG.json`` for some languages, English among them, and
-        ``squad/dev-v1.1.json``; or ``hub``, for all twelve languages from the Hugging Face hub.
+        ``squad/dev-v1.1.json``; or ``hub``, for all twelve languages from the Hugging Face hub. With
+        ``passages``, the corpus is XQuAD's own paragraphs in these languages, ids ``LANG-TITLE-NUMBER``.
     load
         What fetches a set from the hub.
 
@@ -68,11 +71,14 @@ def build_xquad(request: BuildRequest, load: HubLoader = validation_split) -> Co
     Raises
     ------
     QgdrError
-        If a source is missing, malformed or does not fit the others, or something stands at
-        ``output`` that may not be replaced.
+        If a source is missing, malformed or does not fit the others, there are no passages in a language
+        asked for, or something stands at ``output`` that may not be replaced.
     """
     rows = read_xquad("xquad", request, load)
-    return write_collection(request.output, _contents(rows), overwrite=request.overwrite)
+    contents = _contents(rows)
+    if request.passages is not None:
+        contents = _in_languages(contents, rows, _languages(request.passages, rows))
+    return write_collection(request.output, contents, overwrite=request.overwrite)
 
 
 def read_xquad(name: str, request: BuildRequest, load: HubLoader) -> XQuad:
@@ -194,3 +200,49 @@ def _known(parallel: Iterable[Row], english: dict[str, Row], language: str) -> I
                 "the two do not belong together: fetch both again"
             )
         yield row
+
+
+def _languages(wanted: str, rows: XQuad) -> list[str]:
+    """Take apart ``LANG,LANG`` or ``all``."""
+    known = sorted(rows.xquad)
+    languages = known if wanted == "all" else list(dict.fromkeys(map(str.strip, wanted.split(","))))
+    for language in languages:
+        if language not in rows.xquad:
+            raise QgdrError(f"--passages: none in {language!r}; there are {', '.join(known)}, and all")
+    return languages
+
+
+def _in_languages(contents: Contents, rows: XQuad, languages: Iterable[str]) -> Contents:
+    """Put XQuAD's own paragraphs in the place of SQuAD's.
+
+    They come without titles, which XQuAD has in English alone: a pool with them would favour English.
+    """
+    named = {row.context: row.title for row in rows.squad}
+    titles = {row.qid: named[row.context] for row in rows.xquad["en"]}
+    passages: list[Passage] = []
+    docids: dict[str, list[str]] = defaultdict(list)
+    spoken: dict[str, list[str]] = defaultdict(list)
+    for language in sorted(languages):
+        # SQuAD's titles, which the hub's edition of XQuAD lacks.
+        own = [row._replace(title=titles[row.qid]) for row in rows.xquad[language]]
+        added = _paragraphs(language, own)
+        passages += added
+        by_text = {passage.text: passage.docid for passage in added}
+        for row in own:
+            docids[row.qid].append(by_text[row.context])
+            spoken[row.qid] += row.answers
+    asked = [(language, row) for language, parallel in sorted(rows.xquad.items()) for row in parallel]
+    return dataclasses.replace(
+        contents,
+        passages=passages,
+        judgements=[Judgement(_qid(lang, row), docid) for lang, row in asked for docid in docids[row.qid]],
+        answers=[
+            Answers(_qid(lang, row), lang, tuple(dict.fromkeys(spoken[row.qid]))) for lang, row in asked
+        ],
+        details=lambda: {"passage_languages": dict(Counter(passage.language for passage in passages))},
+    )
+
+
+def _paragraphs(language: str, rows: Iterable[Row]) -> list[Passage]:
+    """Give each paragraph in a language an id that tells its translations by their language alone."""
+    return [Passage(f"{language}-{passage.docid}", "", passage.text, language) for passage in _passages(rows)]

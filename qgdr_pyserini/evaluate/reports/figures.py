@@ -132,7 +132,8 @@ def _colors(comparison: Comparison) -> dict[str, str]:
     return {name: SERIES[min(place, MOST_SYSTEMS - 1)] for place, name in enumerate(ordered)}
 
 
-def _axes(width: float, height: float) -> tuple[Figure, Axes]:
+def new_axes(width: float, height: float) -> tuple[Figure, Axes]:
+    """Begin a figure of a size in inches."""
     figure = Figure(figsize=(width, height), dpi=72, layout="constrained")
     axes = figure.add_subplot()
     return figure, axes
@@ -159,7 +160,7 @@ def _scores(comparison: Comparison, metric: str) -> Drawing:
     if len(names) > MOST_SYSTEMS:
         row = MEAN if MEAN in rows else rows[0]
         return _many(comparison, metric, names, row, figure_name, f"{caption}, {row} of languages")
-    figure, axes = _axes(max(6.4, 0.22 * len(rows) * len(names) + 1.6), 3.2)
+    figure, axes = new_axes(max(6.4, 0.22 * len(rows) * len(names) + 1.6), 3.2)
     width = 0.82 / len(names)
     tips = []
     for number, name in enumerate(names):
@@ -178,13 +179,13 @@ def _scores(comparison: Comparison, metric: str) -> Drawing:
     axes.set_ylim(bottom=0)
     axes.grid(axis="y", color=GRID, linewidth=0.6)
     figure.legend(loc="outside upper left", ncols=min(len(names), 4), fontsize=9)
-    return _finish(figure_name, caption, figure, axes, tips)
+    return finish(figure_name, caption, figure, axes, tips)
 
 
 def _many(
     comparison: Comparison, metric: str, names: Sequence[str], row: str, figure_name: str, caption: str
 ) -> Drawing:
-    figure, axes = _axes(6.4, 0.6 + 0.22 * len(names))
+    figure, axes = new_axes(6.4, 0.6 + 0.22 * len(names))
     tips = []
     for place, name in enumerate(reversed(names)):
         mean = mean_of(comparison.results[metric][name], row)
@@ -196,7 +197,7 @@ def _many(
     axes.set_yticks(range(len(names)), [name[:40] for name in reversed(names)])
     axes.set_xlabel(metric)
     axes.grid(axis="x", color=GRID, linewidth=0.6)
-    return _finish(figure_name, caption, figure, axes, tips)
+    return finish(figure_name, caption, figure, axes, tips)
 
 
 def _differences(comparison: Comparison, metric: str, name: str, number: int) -> Drawing:
@@ -205,7 +206,7 @@ def _differences(comparison: Comparison, metric: str, name: str, number: int) ->
     differences = scores.systems[name] - scores.systems[comparison.baseline or ""]
     order = np.argsort(-differences, kind="stable")
     ranked = differences[order]
-    figure, axes = _axes(6.4, 2.6)
+    figure, axes = new_axes(6.4, 2.6)
     places, heights = _steps(ranked)
     for color, chosen in ((GAIN, np.maximum(heights, 0)), (LOSS, np.minimum(heights, 0))):
         axes.fill_between(places, chosen, step="post", color=color, linewidth=0)
@@ -223,7 +224,7 @@ def _differences(comparison: Comparison, metric: str, name: str, number: int) ->
         for place in range(0, len(order), step)
     ]
     caption = f"Differences in {metric} by query, {name} minus {comparison.baseline}"
-    return _finish(f"differences-{number + 1}", caption, figure, axes, tips)
+    return finish(f"differences-{number + 1}", caption, figure, axes, tips)
 
 
 def _steps(ranked: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -235,7 +236,7 @@ def _steps(ranked: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.f
 
 
 def _recall(comparison: Comparison, curves: dict[str, NDArray[np.float64]]) -> Drawing:
-    figure, axes = _axes(6.4, 3.0)
+    figure, axes = new_axes(6.4, 3.0)
     tips = []
     for name, recall in curves.items():
         depth = np.arange(1, len(recall) + 1)
@@ -252,12 +253,13 @@ def _recall(comparison: Comparison, curves: dict[str, NDArray[np.float64]]) -> D
     axes.grid(color=GRID, linewidth=0.6)
     if len(curves) <= MOST_SYSTEMS:
         figure.legend(loc="outside upper left", ncols=min(len(curves), 4), fontsize=9)
-    return _finish("recall", "Recall by depth, over all queries", figure, axes, tips)
+    return finish("recall", "Recall by depth, over all queries", figure, axes, tips)
 
 
-def _finish(
+def finish(
     name: str, caption: str, figure: Figure, axes: Axes, tips: Sequence[tuple[float, float, str]]
 ) -> Drawing:
+    """Lay a figure out, and turn the tips' places from the axes' units into the SVG's."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         figure.draw_without_rendering()

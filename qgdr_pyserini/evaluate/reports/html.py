@@ -9,8 +9,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from qgdr_pyserini.evaluate.passage_languages import PassageLanguages
 from qgdr_pyserini.evaluate.per_query import Change
 from qgdr_pyserini.evaluate.reports.figures import SERIES, Drawing
+from qgdr_pyserini.evaluate.reports.language_tables import TITLE, fairness_note, fairness_rows
 from qgdr_pyserini.evaluate.reports.tables import (
     LEGEND,
     MEAN,
@@ -40,7 +42,12 @@ class Changes:
     losses: list[Change]
 
 
-def to_html(comparison: Comparison, drawings: Sequence[Drawing], changes: Sequence[Changes] = ()) -> str:
+def to_html(
+    comparison: Comparison,
+    drawings: Sequence[Drawing],
+    changes: Sequence[Changes] = (),
+    heat_maps: Sequence[Drawing] = (),
+) -> str:
     """Write the page.
 
     Parameters
@@ -51,6 +58,8 @@ def to_html(comparison: Comparison, drawings: Sequence[Drawing], changes: Sequen
         Its figures, first one for each metric.
     changes
         Queries to show.
+    heat_maps
+        Figures of the languages of passages.
 
     Returns
     -------
@@ -78,17 +87,31 @@ def to_html(comparison: Comparison, drawings: Sequence[Drawing], changes: Sequen
         ],
         drawings=drawings[count_of_metrics:],
         changes=changes,
+        languages=_languages(comparison.passages, heat_maps),
         figure=_figure,
         series=SERIES,
         dark_series=DARK_SERIES,
     )
 
 
-def _figure(drawing: Drawing) -> Markup:
+def _languages(found: PassageLanguages | None, heat_maps: Sequence[Drawing]) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "title": TITLE,
+        "note": fairness_note(found),
+        "rows": fairness_rows(found),
+        "mean": MEAN,
+        "heat_maps": heat_maps,
+    }
+
+
+def _figure(drawing: Drawing, kind: str = "") -> Markup:
     return Markup(
-        '<figure><div class="scroll">{svg}</div><figcaption>{caption}</figcaption>'
+        '<figure{kind}><div class="scroll">{svg}</div><figcaption>{caption}</figcaption>'
         '<script type="application/json">{points}</script></figure>\n'
     ).format(
+        kind=Markup(' class="{}"').format(kind) if kind else "",
         svg=Markup(drawing.inline_svg()),
         caption=drawing.caption,
         points=Markup(drawing.points_json()),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from qgdr_pyserini.evaluate.reports.tables import MEAN, how_tested, mean_of, row_names, score_of
+from qgdr_pyserini.evaluate.passage_languages import PassageLanguages
+from qgdr_pyserini.evaluate.reports.language_tables import fairness_note, fairness_rows, matrices, matrix_rows
+from qgdr_pyserini.evaluate.reports.tables import MEAN, Row, how_tested, mean_of, row_names, score_of
 from qgdr_pyserini.evaluate.results import Comparison
 
 _SPECIAL = {
@@ -37,6 +39,7 @@ def to_latex(comparison: Comparison) -> str:
         r"\begin{document}",
         "",
         *(line for metric in comparison.results for line in _table(comparison, metric)),
+        *_languages(comparison.passages),
         r"\end{document}",
     ]
     return "\n".join(lines) + "\n"
@@ -77,6 +80,27 @@ def _table(comparison: Comparison, metric: str) -> Iterator[str]:
     yield rf"\caption{{{_caption(comparison, metric)}}}"
     yield r"\end{table}"
     yield ""
+
+
+def _languages(found: PassageLanguages | None) -> Iterator[str]:
+    if found is None:
+        return
+    yield from _plain_table(fairness_rows(found), fairness_note(found), wide=True)
+    for _, _, caption, matrix in matrices(found):
+        yield from _plain_table(matrix_rows(matrix, found.pool), f"{caption}.", wide=False)
+
+
+def _plain_table(rows: Sequence[Row], caption: str, *, wide: bool) -> Iterator[str]:
+    head, *body = [" & ".join(map(escape_latex, row)) + r" \\" for row in rows]
+    yield from (r"\begin{table}[t]", r"\centering", *([r"\resizebox{\linewidth}{!}{%"] if wide else []))
+    yield from (rf"\begin{{tabular}}{{l{'r' * (len(rows[0]) - 1)}}}", r"\toprule", head, r"\midrule", *body)
+    yield from (
+        r"\bottomrule",
+        r"\end{tabular}" + ("}" if wide else ""),
+        rf"\caption{{{escape_latex(caption)}}}",
+        r"\end{table}",
+        "",
+    )
 
 
 def _cell(comparison: Comparison, metric: str, name: str, row: str) -> str:

@@ -5,6 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 
+from qgdr_pyserini.evaluate.passage_languages import PassageLanguages
+from qgdr_pyserini.evaluate.reports.language_tables import (
+    TITLE,
+    fairness_note,
+    fairness_rows,
+    matrices,
+    matrix_rows,
+)
 from qgdr_pyserini.evaluate.reports.tables import (
     LEGEND,
     Row,
@@ -43,6 +51,7 @@ def to_markdown(comparison: Comparison) -> str:
         "",
         *(line for warning in comparison.warnings for line in (f"> **Warning:** {_escape(warning)}", "")),
         *_tables("##", comparison, score_rows, names),
+        *_languages(comparison.passages),
         *_differences(comparison, names),
         *_notes(comparison),
     ]
@@ -69,6 +78,14 @@ def _differences(comparison: Comparison, names: Sequence[str]) -> Iterator[str]:
     yield ""
     others = [name for name in names if name != comparison.baseline]
     yield from _tables("###", comparison, difference_rows, others)
+
+
+def _languages(found: PassageLanguages | None) -> Iterator[str]:
+    if found is None:
+        return
+    yield from (f"## {TITLE}", "", _escape(fairness_note(found)), "", *_table(fairness_rows(found)), "")
+    for _, _, caption, matrix in matrices(found):
+        yield from (f"{_escape(caption)}:", "", *_table(matrix_rows(matrix, found.pool)), "")
 
 
 def _notes(comparison: Comparison) -> Iterator[str]:

@@ -15,6 +15,10 @@
                         "randomisations": number, "seed": number}``, or null with a single system
 ``intervals``           ``{"method", "confidence": number, "resamples": number, "seed": number}``
 ``results``             ``{metric: {system: {"languages": {language: SCORE}, "mean": MEAN, "all": SCORE}}}``
+``passage_languages``   ``{"cut": number, "pool": {language: share}, "searched_alone": [system],
+                        "fairness": {system: {language: FAIRNESS}}, "matrices": {system: {metric:
+                        {language of questions: {language of passages: score}}}}}``, or null where the
+                        passages' languages are not known
 ======================  =================================================================================
 
 ``missing`` are queries of the gold without a hit, which count as zero; ``unjudged`` are queries of the run
@@ -27,6 +31,9 @@ that were left out. ``mean`` is the mean of its languages' scores, ``all`` the s
   "ties": number, "losses": number, "p": number, "p_holm": number, "p_randomisation": number,
   "p_randomisation_holm": number}``, or null for the baseline. ``p`` is Student's. ``effect_size`` is null
   where all differences are equal and not zero.
+- FAIRNESS is ``{"queries": number, "own": number, "pool": number, "awrf": number, "peer": number}``: ``own``
+  and ``pool`` are shares of the questions' language, among the first ``cut`` hits and of all passages;
+  ``peer`` is null where it cannot tell.
 """
 
 from __future__ import annotations
@@ -34,6 +41,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +49,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qgdr_pyserini.errors import QgdrError
+from qgdr_pyserini.evaluate.passage_languages import CUT, PassageLanguages
 from qgdr_pyserini.evaluate.reports.figures import draw_all
+from qgdr_pyserini.evaluate.reports.heat_map import draw_heat_maps
 from qgdr_pyserini.evaluate.reports.html import Changes, to_html
 from qgdr_pyserini.evaluate.reports.latex import to_latex
 from qgdr_pyserini.evaluate.reports.markdown import to_markdown
@@ -109,15 +119,16 @@ def write_report(
     refuse_report(directory, overwrite=overwrite)
     folder = Path(directory)
     drawings = draw_all(comparison, curves)
+    heat_maps = draw_heat_maps(comparison.passages)
     reports = {
         JSON: to_json(comparison),
         LATEX: to_latex(comparison),
-        HTML: to_html(comparison, drawings, changes),
+        HTML: to_html(comparison, drawings, changes, heat_maps),
         MARKDOWN: to_markdown(comparison),
     }
     try:
         with atomic_directory(folder / FIGURES, overwrite=overwrite) as work:
-            for drawing in drawings:
+            for drawing in (*drawings, *heat_maps):
                 drawing.save(work)
         for name, text in reports.items():
             with atomic_text(folder / name) as file:
@@ -154,8 +165,24 @@ def to_json(comparison: Comparison) -> str:
             metric: {name: _scores(scores) for name, scores in results.items()}
             for metric, results in comparison.results.items()
         },
+        "passage_languages": _passage_languages(comparison.passages),
     }
     return json.dumps(report, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+
+
+def _passage_languages(found: PassageLanguages | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "cut": CUT,
+        "pool": found.pool,
+        "fairness": {
+            system: {language: asdict(fairness) for language, fairness in scores.items()}
+            for system, scores in found.fairness.items()
+        },
+        "matrices": found.matrices,
+        "searched_alone": found.alone,
+    }
 
 
 def _system(system: Coverage) -> dict[str, Any]:

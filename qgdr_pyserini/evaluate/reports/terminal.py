@@ -11,6 +11,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from qgdr_pyserini.evaluate.reports.language_tables import TITLE, fairness_rows
 from qgdr_pyserini.evaluate.reports.tables import LEGEND, Row, notes, score_rows
 from qgdr_pyserini.evaluate.results import Comparison
 
@@ -36,6 +37,9 @@ def print_comparison(comparison: Comparison, console: Console | None = None) -> 
         for table in _fitting_tables(comparison, metric, console):
             console.print(table)
             console.print()
+    if comparison.passages is not None:
+        console.print(_language_table(fairness_rows(comparison.passages)))
+        console.print()
     lines = [LEGEND + "."] if comparison.baseline else []
     lines += [f"Warning: {warning}" for warning in comparison.warnings]
     for line in [*lines, *(f"Note: {note}" for note in notes(comparison))]:
@@ -71,6 +75,17 @@ def _table(metric: str, rows: Sequence[Row]) -> Table:
         longest_word = max(len(word) for word in name.split())
         width = max(least, min(longest_word, _LONG_WORD))
         table.add_column(Text(name, overflow="fold"), min_width=width)
+    for row in body:
+        table.add_row(*map(Text, row))
+    return table
+
+
+def _language_table(rows: Sequence[Row]) -> Table:
+    head, *body = rows
+    title = Text(TITLE, style="bold")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False)
+    for name in head:
+        table.add_column(Text(name, overflow="fold"))
     for row in body:
         table.add_row(*map(Text, row))
     return table

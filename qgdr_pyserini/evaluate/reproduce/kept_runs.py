@@ -13,11 +13,21 @@ from typing import TypeVar
 import numpy as np
 
 from qgdr_pyserini.collection.trec import Qrels, Run, rank_hits, read_qrels, write_run
+from qgdr_pyserini.dictionary.passage_languages import read_passage_languages
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.evaluate.fusion import fuse
 from qgdr_pyserini.evaluate.languages import EVERYTHING, group_queries
 from qgdr_pyserini.evaluate.metrics import score_queries
-from qgdr_pyserini.evaluate.reproduce.reproduction import MEAN, QRELS, Reproduction, Scores, run_name
+from qgdr_pyserini.evaluate.passage_languages import judged_within, score_fairness
+from qgdr_pyserini.evaluate.reproduce.reproduction import (
+    FAIRNESS,
+    LANGUAGES,
+    MEAN,
+    QRELS,
+    Reproduction,
+    Scores,
+    run_name,
+)
 from qgdr_pyserini.evaluate.systems import System, read_system
 from qgdr_pyserini.files import atomic_text, checksum
 
@@ -50,6 +60,31 @@ def write_kept_qrels(path: Path, qrels: str | os.PathLike[str]) -> None:
     """Write a gzipped copy of judgements."""
     with atomic_text(path) as file, Path(qrels).open(encoding="utf-8") as source:
         shutil.copyfileobj(source, file)
+
+
+def until_last_relevant(run: Run, qrels: Qrels) -> Run:
+    """Leave out the hits behind a query's last relevant one; a query without any keeps all.
+
+    Examples
+    --------
+    >>> until_last_relevant({"q": {"a": 3.0, "b": 2.0, "c": 1.0}, "r": {"d": 1.0}}, {"q": {"b": 1}})
+    {'q': {'a': 3.0, 'b': 2.0}, 'r': {'d': 1.0}}
+    """
+    short: Run = {}
+    for qid, hits in run.items():
+        judged = qrels.get(qid, {})
+        last = max(
+            (rank for rank, docid in enumerate(hits, 1) if judged.get(docid, 0) > 0), default=len(hits)
+        )
+        short[qid] = dict(islice(hits.items(), last))
+    return short
+
+
+def write_kept_languages(path: Path, corpus: str | os.PathLike[str]) -> None:
+    """Write the language of every passage, a line ``docid<TAB>language`` each."""
+    languages = read_passage_languages(corpus)
+    with atomic_text(path) as file:
+        file.writelines(f"{docid}\t{language}\n" for docid, language in languages.items())
 
 
 def _shortened(hits: dict[str, float]) -> dict[str, float]:
@@ -115,23 +150,50 @@ def score_folder(reproduction: Reproduction, folder: Path, faults: dict[str, str
         is left out.
     """
     qrels = _try(lambda: read_qrels(folder / QRELS), QRELS, faults)
+    languages = _read_languages(reproduction, folder, faults)
     systems = {name: _read_kept(folder, name, faults) for name in reproduction.commands}
-    if qrels is None:
+    if qrels is None or languages is None:
         return {}
     for name, settings in reproduction.fuse.items():
         members = [systems[member] for member in settings.systems]
         present = [member for member in members if member is not None]
         systems[name] = fuse(name, settings.method, present) if len(present) == len(members) else None
-    return {name: _scores(reproduction, qrels, found) for name, found in systems.items() if found is not None}
+    return {
+        name: _system_scores(reproduction, qrels, languages, found)
+        for name, found in systems.items()
+        if found is not None
+    }
+
+
+def _read_languages(
+    reproduction: Reproduction, folder: Path, faults: dict[str, str]
+) -> dict[str, str] | None:
+    if reproduction.passage_languages is None:
+        return {}
+    return _try(lambda: read_passage_languages(folder / LANGUAGES), LANGUAGES, faults)
+
+
+def _system_scores(
+    reproduction: Reproduction, qrels: Qrels, languages: Mapping[str, str], system: System
+) -> dict[str, dict[str, float]]:
+    """Score a system; a run of one language's passages alone on the judgements of these."""
+    if system.name in reproduction.alone:
+        qrels = judged_within(qrels, languages, reproduction.alone[system.name])
+    scores = _scores(reproduction, qrels, system)
+    if languages and system.name not in reproduction.alone:
+        fairness = score_fairness(system.run, qrels, group_queries(sorted(qrels), {}), languages)
+        for metric, name in zip(FAIRNESS, ("own", "awrf"), strict=True):
+            scores[metric] = {language: getattr(one, name) for language, one in fairness.items()}
+    return scores
 
 
 def compare_scores(reproduction: Reproduction, scores: Scores, faults: Mapping[str, str]) -> list[Row]:
     """Compare scores with those expected, one row each; a faulty file fails every score from it."""
     rows = []
     for system in reproduction.systems:
-        files = [QRELS, *map(run_name, reproduction.members(system))]
+        files = [*reproduction.judging_files, *map(run_name, reproduction.members(system))]
         fault = next((faults[name] for name in files if name in faults), "")
-        for metric in reproduction.metrics:
+        for metric in reproduction.measured(system):
             expected = reproduction.expected.get(system, {}).get(metric, {})
             found = scores.get(system, {}).get(metric, {})
             for language in dict.fromkeys((*expected, *found)) or [MEAN]:
@@ -158,9 +220,10 @@ def _scores(reproduction: Reproduction, qrels: Qrels, system: System) -> dict[st
     if not qids:
         return {}
     place = {qid: number for number, qid in enumerate(qids)}
-    scores = score_queries(qrels, system.run, qids, reproduction.metrics)
+    metrics = [metric for metric in reproduction.measured(system.name) if metric not in FAIRNESS]
+    scores = score_queries(qrels, system.run, qids, metrics)
     result = {}
-    for metric in reproduction.metrics:
+    for metric in metrics:
         by_language = {
             language: float(scores[metric][[place[qid] for qid in group]].mean())
             for language, group in groups.items()

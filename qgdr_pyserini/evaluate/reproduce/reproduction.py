@@ -17,6 +17,7 @@ from pydantic import Field
 from qgdr_pyserini.errors import InputError
 from qgdr_pyserini.evaluate.fusion import BY_RANK, BY_SCORE
 from qgdr_pyserini.evaluate.metrics import check_metrics
+from qgdr_pyserini.evaluate.passage_languages import CUT
 from qgdr_pyserini.files import atomic_text
 from qgdr_pyserini.settings import Settings
 
@@ -24,12 +25,18 @@ FILE = "reproduce.toml"
 
 QRELS = "qrels.txt.gz"
 
+LANGUAGES = "passage-languages.tsv.gz"
+"""Language of every passage, by docid."""
+
 MARKER = "# Everything below is written by 'qgdr reproduce --update'."
 
 Scores = dict[str, dict[str, dict[str, float]]]
 """Score by language (and `MEAN`) by metric by system."""
 
 MEAN = "mean"
+
+FAIRNESS = (f"own-language@{CUT}", f"awrf@{CUT}")
+"""What is scored beside the metrics where passages are in several languages."""
 
 _NAME = re.compile(r"[\w+-]+")
 
@@ -87,6 +94,28 @@ class TableSettings(Settings):
     rows: dict[str, str] = Field(min_length=2)
 
 
+class PassageLanguageSettings(Settings):
+    """Passages in several languages: how fair systems are to each, and what they find in each.
+
+    A system in ``runs`` is searched twice: in one pool, and in each language's passages alone. The latter
+    runs are scored on the judgements of their passages, and kept as far as the last relevant one: what
+    stands behind it changes no recall.
+
+    Parameters
+    ----------
+    over
+        The name in ``vary`` whose values are the passages' languages.
+    runs
+        Names of the runs of one language, as in the commands, by the system they belong to.
+    metrics
+        What these are measured by.
+    """
+
+    over: str
+    runs: dict[str, str] = Field(min_length=1)
+    metrics: list[str] = Field(min_length=1)
+
+
 class FuseSettings(Settings):
     """A system that is fused from others.
 
@@ -117,7 +146,8 @@ class Reproduction(Settings):
     collection
         Command that builds the collection.
     shared
-        Commands that come before those of any system: what several of them build on.
+        Commands that come before those of any system: what several of them build on. A name of ``vary``
+        stands for each of its values here, too.
     commands
         Commands that make each system's runs, by system; the first system is the baseline.
     metrics
@@ -146,6 +176,8 @@ class Reproduction(Settings):
         A table of systems that were made once for each of these values, in place of the usual report.
     fuse
         Systems fused from others, by name.
+    passage_languages
+        What is told of the languages of passages, where there are several.
     expected
         Scores, to four decimals.
     checksums
@@ -168,6 +200,7 @@ class Reproduction(Settings):
     curves: CurveSettings | None = None
     table: TableSettings | None = None
     fuse: dict[str, FuseSettings] = Field(default_factory=dict)
+    passage_languages: PassageLanguageSettings | None = None
     expected: Scores = Field(default_factory=dict)
     checksums: dict[str, str] = Field(default_factory=dict)
 
@@ -183,7 +216,36 @@ class Reproduction(Settings):
     @property
     def kept_files(self) -> list[str]:
         """Names of the files beside ``reproduce.toml`` that scores are computed from."""
-        return [QRELS, *map(run_name, self.commands)]
+        return [*self.judging_files, *map(run_name, self.commands)]
+
+    @property
+    def judging_files(self) -> list[str]:
+        """Names of those that all scores depend on."""
+        return [QRELS, LANGUAGES] if self.passage_languages else [QRELS]
+
+    @property
+    def alone(self) -> dict[str, str]:
+        """Language of the passages that a run of one language alone was made over, by the run's name."""
+        settings = self.passage_languages
+        if settings is None:
+            return {}
+        languages = self.vary[settings.over]
+        return {
+            fill(template, {settings.over: language}): language
+            for template in settings.runs.values()
+            for language in languages
+        }
+
+    @property
+    def whole(self) -> list[str]:
+        """Names of the systems with commands that search all passages."""
+        return [system for system in self.commands if system not in self.alone]
+
+    def measured(self, system: str) -> list[str]:
+        """Name what a system is measured by."""
+        if system in self.alone and self.passage_languages is not None:
+            return self.passage_languages.metrics
+        return [*self.metrics, *(FAIRNESS if self.passage_languages else ())]
 
 
 def run_name(system: str) -> str:
@@ -213,7 +275,10 @@ def read_reproduction(folder: str | os.PathLike[str]) -> Reproduction:
     _check_options(found, path)
     _check_curves(found, path)
     _check_table(found, path)
-    found = found.model_copy(update={"commands": expand(found.commands, found.vary, found.options)})
+    _check_passage_languages(found, path)
+    commands = expand(found.commands, found.vary, found.options)
+    shared = [fill(one, values) for one in found.shared for values in choices(one, found.vary)]
+    found = found.model_copy(update={"commands": commands, "shared": shared})
     _check_names(found, path)
     return found
 
@@ -292,6 +357,26 @@ def _check_table(found: Reproduction, path: Path) -> None:
             raise InputError(f"table: there are no commands for {system!r}", path)
     if not found.by_language or found.found_only:
         raise InputError("table: its columns are languages; take out 'by_language' and 'found_only'", path)
+
+
+def _check_passage_languages(found: Reproduction, path: Path) -> None:
+    settings = found.passage_languages
+    if settings is None:
+        return
+    if found.curves or found.table or found.found_only or not found.by_language:
+        raise InputError("passage_languages: does not go with curves, table, found_only or by_language", path)
+    if settings.over not in found.vary:
+        raise InputError(f"passage_languages: {settings.over!r} is not a name in 'vary'", path)
+    for system, template in settings.runs.items():
+        if system not in found.commands or system == template:
+            raise InputError(f"passage_languages: there are no commands for {system!r}", path)
+        if template not in found.commands or names_in(template, found.vary) != [settings.over]:
+            raise InputError(
+                f"passage_languages: there are no commands for {template!r}, or it is not one for each"
+                f" {{{settings.over}}}",
+                path,
+            )
+    check_metrics(settings.metrics)
 
 
 def names_in(template: str, vary: Mapping[str, Sequence[str]]) -> list[str]:

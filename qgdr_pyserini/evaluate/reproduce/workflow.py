@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from qgdr_pyserini.collection.collection import Collection
 from qgdr_pyserini.collection.trec import read_qrels
@@ -21,12 +22,16 @@ from qgdr_pyserini.evaluate.reproduce.kept_runs import (
     compare_scores,
     find_faults,
     score_folder,
+    until_last_relevant,
+    write_kept_languages,
     write_kept_qrels,
     write_kept_run,
 )
 from qgdr_pyserini.evaluate.reproduce.reproduction import (
+    LANGUAGES,
     QRELS,
     Reproduction,
+    fill,
     read_reproduction,
     run_name,
     write_results,
@@ -161,13 +166,29 @@ def _replace(reproduction: Reproduction, made: Path, folder: Path) -> None:
 def _request(reproduction: Reproduction, folder: Path) -> Request:
     return Request(
         qrels=str(folder / QRELS),
-        runs=[f"{system}={folder / run_name(system)}" for system in reproduction.commands],
+        runs=[f"{system}={folder / run_name(system)}" for system in reproduction.whole],
         fuse=[f"{name}={item.method}:{','.join(item.systems)}" for name, item in reproduction.fuse.items()],
         metrics=reproduction.metrics,
         mean_of=reproduction.mean_of,
         output=str(folder),
         overwrite=True,
+        **_passage_languages(reproduction, folder),
     )
+
+
+def _passage_languages(reproduction: Reproduction, folder: Path) -> dict[str, Any]:
+    """Name what the report tells of the passages' languages by."""
+    settings = reproduction.passage_languages
+    if settings is None:
+        return {}
+    alone = {
+        system: [
+            str(folder / run_name(fill(template, {settings.over: language})))
+            for language in reproduction.vary[settings.over]
+        ]
+        for system, template in settings.runs.items()
+    }
+    return {"passage_languages": str(folder / LANGUAGES), "alone": alone}
 
 
 def remake(
@@ -224,13 +245,15 @@ def remake(
     commands.run(reproduction.collection)
     collection = Collection.open(work / name / "collection")
     _keep_qrels(collection.qrels, kept / QRELS)
+    if reproduction.passage_languages is not None and not (kept / LANGUAGES).exists():
+        write_kept_languages(kept / LANGUAGES, collection.corpus)
     _join_questions(collection, work / name / "questions.tsv")
     missing = [system for system in reproduction.commands if not (kept / run_name(system)).exists()]
     shared = reproduction.shared if missing else []
     for command in [*shared, *(command for system in missing for command in reproduction.commands[system])]:
         commands.run(command)
     for system in missing:
-        _keep_run(system, work / name / "runs", kept, reproduction.hits)
+        _keep_run(reproduction, system, work / name / "runs", kept)
     return kept
 
 
@@ -285,9 +308,11 @@ def _keep_qrels(qrels: Path, kept: Path) -> None:
         )
 
 
-def _keep_run(system: str, runs: Path, kept: Path, hits: int) -> None:
+def _keep_run(reproduction: Reproduction, system: str, runs: Path, kept: Path) -> None:
     files = sorted(runs.glob(f"run.{system}.txt")) + sorted(runs.glob(f"run.{system}.*.txt"))
     if not files:
         raise QgdrError(f"the commands of {system!r} left no run.{system}.txt or run.{system}.LANG.txt")
     run = read_system(system, [str(file) for file in files]).run
-    write_kept_run(kept / run_name(system), run, hits, system)
+    if system in reproduction.alone:
+        run = until_last_relevant(run, read_qrels(kept / QRELS))
+    write_kept_run(kept / run_name(system), run, reproduction.hits, system)

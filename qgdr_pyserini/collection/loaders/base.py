@@ -22,6 +22,7 @@ from pathlib import Path
 from qgdr_pyserini.collection.answers import Answers
 from qgdr_pyserini.collection.collection import Collection, Contents
 from qgdr_pyserini.collection.corpus import Passage, read_corpus
+from qgdr_pyserini.collection.training_folder import TrainingFolder
 from qgdr_pyserini.collection.trec import Judgement
 from qgdr_pyserini.errors import QgdrError
 
@@ -61,6 +62,10 @@ class BuildRequest:
         Of the text in its files; UTF-8 when None.
     accept_licence
         The set's terms of use are read and accepted.
+    exclude
+        What training is not to see: a file or directory with questions in SQuAD's layout.
+    only
+        Sources to take into a training set; all when empty.
     """
 
     output: str | os.PathLike[str]
@@ -76,6 +81,8 @@ class BuildRequest:
     qrels: str | os.PathLike[str] | None = None
     encoding: str | None = None
     accept_licence: bool = False
+    exclude: str | os.PathLike[str] | None = None
+    only: tuple[str, ...] = ()
 
     def wants(self, language: str) -> bool:
         """Tell whether a language is asked for, ``zh-cn`` also by ``zh``."""
@@ -118,9 +125,14 @@ _OPTIONS = {
     "qrels": "--qrels",
     "encoding": "--encoding",
     "accept_licence": "--accept-licence",
+    "exclude": "--exclude",
+    "only": "--only",
 }
 
-Build = Callable[..., Collection]
+Built = Collection | TrainingFolder
+"""A collection to search, or a folder to train with."""
+
+Build = Callable[..., Built]
 """Takes a `BuildRequest`, and what fetches files where tests give another."""
 
 
@@ -211,7 +223,7 @@ def find_loader(name: str) -> Loader:
     raise QgdrError(f"unknown collection {name!r}; {hint}")
 
 
-def build_collection(name: str, request: BuildRequest) -> Collection:
+def build_collection(name: str, request: BuildRequest) -> Built:
     """Build the collection ``name``.
 
     Raises

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from qgdr_pyserini.api.encoding import encode_corpus, encode_queries, load_encoder
     from qgdr_pyserini.api.reading import (
         build_collection,
+        build_training_set,
         load_collection,
         read_qrels,
         read_run,
@@ -42,6 +43,7 @@ __all__ = [
     "__version__",
     "bm25",
     "build_collection",
+    "build_training_set",
     "compare",
     "encode_corpus",
     "encode_queries",
@@ -68,6 +70,7 @@ _LAZY = {
     "Searcher": "api.searching",
     "bm25": "api.searching",
     "build_collection": "api.reading",
+    "build_training_set": "api.reading",
     "compare": "api.comparing",
     "encode_corpus": "api.encoding",
     "encode_queries": "api.encoding",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qgdr_pyserini.api.frames import (
@@ -20,7 +21,9 @@ from qgdr_pyserini.api.frames import (
 from qgdr_pyserini.collection import trec
 from qgdr_pyserini.collection.collection import Collection
 from qgdr_pyserini.collection.loaders import base as loaders
+from qgdr_pyserini.collection.loaders import training_set
 from qgdr_pyserini.collection.loaders.base import BuildRequest
+from qgdr_pyserini.collection.loaders.training_set import NAME
 from qgdr_pyserini.errors import QgdrError
 
 if TYPE_CHECKING:
@@ -83,7 +86,62 @@ def build_collection(
         split=split,
         overwrite=overwrite,
     )
-    return loaders.build_collection(name, request)
+    built = loaders.build_collection(name, request) if name != NAME else None
+    if not isinstance(built, Collection):
+        raise QgdrError(f"{name} is nothing to search; build_training_set makes it")
+    return built
+
+
+def build_training_set(
+    output: AnyPath,
+    *,
+    source: AnyPath,
+    exclude: AnyPath | None = None,
+    only: Sequence[str] = (),
+    languages: Sequence[str] = (),
+    overwrite: bool = False,
+) -> Path:
+    """Build a folder to train with, as ``qgdr collection build training-set`` does.
+
+    Parameters
+    ----------
+    output
+        The folder.
+    source
+        A folder with a folder for each published set, ``hub``, or ``hub:DIR``.
+    exclude
+        XQuAD's files, whose paragraphs and questions are left out; if not given, ``xquad`` in the source.
+    only
+        Sources to take; all when empty.
+    languages
+        Languages to take beside English; all when empty.
+    overwrite
+        Replace a training folder that stands there.
+
+    Returns
+    -------
+    pathlib.Path
+        What `train_encoder` takes as data.
+
+    Raises
+    ------
+    QgdrError
+        If no source is there, or a file is malformed.
+
+    Examples
+    --------
+    >>> build_training_set("data/train", source="hub", only=["squad", "mkqa"])  # doctest: +SKIP
+    PosixPath('data/train')
+    """
+    request = BuildRequest(
+        output=output,
+        source=source,
+        exclude=exclude,
+        only=tuple(only),
+        languages=tuple(languages),
+        overwrite=overwrite,
+    )
+    return training_set.build_training_set(request).directory
 
 
 def load_collection(directory: AnyPath) -> Collection:

@@ -12,6 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from qgdr_pyserini.collection.collection import Collection
+    from qgdr_pyserini.collection.training_folder import TrainingFolder
 
 _WIDTH, _COLUMN = 78, 15
 
@@ -97,6 +98,13 @@ def _list_loaders() -> str:
 )
 @click.option("--encoding", metavar="NAME", help="Encoding of the files.  [default: utf-8]")
 @click.option("--accept-licence", is_flag=True, help="You have read and accept the terms of use of the set.")
+@click.option(
+    "--exclude",
+    metavar="PATH",
+    help="XQuAD's files, or others in SQuAD's layout: their paragraphs and questions are left out.  "
+    "[default: xquad/ in the source, or the hub's]",
+)
+@click.option("--only", multiple=True, metavar="SOURCE", help="Take these sources; once for each.")
 @click.option("--overwrite", is_flag=True, help="Replace a collection that stands there.")
 def build(
     name: str,
@@ -112,6 +120,8 @@ def build(
     passages: str | None,
     encoding: str | None,
     accept_licence: bool,
+    exclude: str | None,
+    only: tuple[str, ...],
     overwrite: bool,
 ) -> None:
     """Build the collection NAME.
@@ -130,7 +140,9 @@ def build(
         --query-field mt_title,mt_description --output collections/hc4-zh
       qgdr collection build trec --corpus TIPSTER/ --topics en=topics.51-100 --qrels qrels.51-100 \\
         --output collections/trec1
+      qgdr collection build training-set --source hub:downloads --output data/train
     """
+    from qgdr_pyserini.collection.collection import Collection
     from qgdr_pyserini.collection.loaders.base import BuildRequest, build_collection
 
     request = BuildRequest(
@@ -146,9 +158,15 @@ def build(
         passages=passages,
         encoding=encoding,
         accept_licence=accept_licence,
+        exclude=exclude,
+        only=only,
         overwrite=overwrite,
     )
-    _print(build_collection(name, request))
+    built = build_collection(name, request)
+    if isinstance(built, Collection):
+        _print(built)
+    else:
+        _print_training_folder(built, only)
 
 
 @collection.command("held-out")
@@ -214,6 +232,26 @@ def _print(built: Collection) -> None:
     for line in (*_absent(counts.get("absent")), *built.manifest.get("remarks", ())):
         click.echo(f"note: {line}")
     click.echo(f"wrote {built.directory}")
+
+
+def _print_training_folder(built: TrainingFolder, only: tuple[str, ...]) -> None:
+    from qgdr_pyserini.collection.loaders.training_set import absent_sources
+
+    for name, about in built.manifest["sources"].items():
+        click.echo(f"{name}: {_numbers(about['counts']) or 'nothing to train with'} ({about['licence']})")
+        for file, reasons in about["left out"].items():
+            click.echo(f"  left out of {file}: {_numbers(reasons)}")
+    for source in absent_sources(built, only):
+        click.echo(f"not found: {source.layout}; from {source.origin}")
+    if not built.manifest["excluded"]:
+        click.echo("note: XQuAD was not given, so it is not left out; to measure on it, pass --exclude DIR")
+    languages = ", ".join(f"{lang} {count:,}" for lang, count in built.manifest["languages"].items())
+    click.echo(f"queries: {languages}")
+    click.echo(f"wrote {built.directory}: {_numbers(built.manifest['counts'])}")
+
+
+def _numbers(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} {name.split('.')[0]}" for name, count in counts.items())
 
 
 def _absent(counts: dict[str, int] | None) -> Iterator[str]:

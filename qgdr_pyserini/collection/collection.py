@@ -94,17 +94,17 @@ class Collection:
         return self.directory / ANSWERS
 
 
-def refuse_output(directory: str | os.PathLike[str], *, overwrite: bool) -> None:
+def refuse_output(directory: str | os.PathLike[str], *, overwrite: bool, manifest: str = MANIFEST) -> None:
     """Raise `QgdrError` unless a collection may be written to ``directory``.
 
-    ``overwrite`` lets it replace a collection, and only that: a mistyped name must not cost a
-    directory of something else.
+    ``overwrite`` lets it replace a collection, known by its ``manifest``, and only that: a mistyped name must
+    not cost a directory of something else.
     """
     place = Path(directory)
     refuse_existing(place, overwrite=overwrite)
-    if place.is_dir() and any(place.iterdir()) and not (place / MANIFEST).is_file():
+    if place.is_dir() and any(place.iterdir()) and not (place / manifest).is_file():
         raise QgdrError(
-            f"{place}: not a collection (no {MANIFEST}), so it is not overwritten; choose another name"
+            f"{place}: not a collection (no {manifest}), so it is not overwritten; choose another name"
         )
 
 

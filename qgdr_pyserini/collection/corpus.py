@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from qgdr_pyserini.collection.jsonl import read_objects, write_objects
-from qgdr_pyserini.collection.tables import HUB, TABLES, read_hub, read_table, saved_files
+from qgdr_pyserini.collection.jsonl import write_objects
+from qgdr_pyserini.collection.tables import HUB, read_hub, read_rows, saved_files
 from qgdr_pyserini.errors import InputError
 
 ID_FIELDS = ("id", "_id", "docid")
@@ -157,7 +157,7 @@ def _located_passages(path: str | os.PathLike[str]) -> Iterator[tuple[Path, int,
         name = os.fspath(path)
         yield from ((Path(name), line, _passage(row, Path(name), line)) for line, row in read_hub(name))
     for file in corpus_files(path):
-        for line, row in read_table(file) if file.suffix in TABLES else read_objects(file):
+        for line, row in read_rows(file):
             yield file, line, _passage(row, file, line)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from qgdr_pyserini.collection.jsonl import read_objects
 from qgdr_pyserini.errors import InputError, QgdrError, first_line
 
 HUB = "hub:"
@@ -42,6 +43,17 @@ def read_table(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         raise InputError("no such file", path) from None
     except pyarrow.ArrowException as error:
         raise InputError(f"not a {path.suffix[1:]} file ({first_line(error)})", path) from None
+
+
+def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the rows of a table or the objects of a JSON Lines file, with their numbers from 1.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read as what its name says it is.
+    """
+    return read_table(path) if path.suffix in TABLES else read_objects(path)
 
 
 def _batches(path: Path) -> Iterator[Any]:

@@ -157,6 +157,11 @@ SOURCES = {
     "squad-dev-da": Source("SQuAD dev in Danish", "ccasimiro88/TranslateAlignRetrieve", "CC BY 4.0"),
     "squad-dev-it": Source("SQuAD dev in Italian", "crux82/squad-it", "CC BY-SA 4.0"),
     "squad-dev-sv": Source("SQuAD dev in Swedish", "susumu2357/SQuAD_v2_sv", "Apache 2.0"),
+    "squad-train-es": Source("SQuAD train in Spanish", "ccasimiro88/TranslateAlignRetrieve", "CC BY 4.0"),
+    "squad-train-da": Source("SQuAD train in Danish", "ccasimiro88/TranslateAlignRetrieve", "CC BY 4.0"),
+    "squad-train-it": Source("SQuAD train in Italian", "crux82/squad-it", "CC BY-SA 4.0"),
+    "squad-train-sv": Source("SQuAD train in Swedish", "susumu2357/SQuAD_v2_sv", "Apache 2.0"),
+    "squad-train": Source("SQuAD 1.1 and 2.0 train", "rajpurkar/SQuAD-explorer", "CC BY-SA 4.0"),
     "squad-dev": Source("SQuAD 1.1 and 2.0 dev", "rajpurkar/SQuAD-explorer", "CC BY-SA 4.0"),
     "natural-questions": Source(
         "Natural Questions paragraphs", "google-research-datasets/QED", "CC BY-SA 3.0"
@@ -164,6 +169,7 @@ SOURCES = {
     "afriqa": Source("AfriQA train and dev", "masakhane-io/afriqa", "CC BY 4.0"),
     "mkqa": Source("MKQA", "apple/ml-mkqa", "CC BY-SA 3.0"),
     "xor-tydi": Source("XOR-TyDi QA questions", "AkariAsai/XORQA", "MIT / CC BY-SA 4.0"),
+    "mr-tydi": Source("Mr. TyDi", "castorini/mr.tydi", "Apache 2.0"),
     "ntrex-128": Source("NTREX-128", "MicrosoftTranslator/NTREX", "CC BY-SA 4.0"),
     "tico-19": Source("TICO-19", "tico-19.github.io", "CC0"),
     "ro-sts": Source("RO-STS", "dumitrescustefan/RO-STS", "CC BY-SA 4.0"),

@@ -22,6 +22,7 @@ from pathlib import Path
 from qgdr_pyserini.collection.answers import Answers
 from qgdr_pyserini.collection.collection import Collection, Contents
 from qgdr_pyserini.collection.corpus import Passage, read_corpus
+from qgdr_pyserini.collection.training_folder import TrainingFolder
 from qgdr_pyserini.collection.trec import Judgement
 from qgdr_pyserini.errors import QgdrError
 
@@ -64,6 +65,10 @@ class BuildRequest:
     passages
         Languages of the passages, ``LANG,LANG`` or ``all``, of a set that has the same in several; the usual
         passages when None.
+    exclude
+        What training is not to see: a file or directory with questions in SQuAD's layout.
+    only
+        Sources to take into a training set; all when empty.
     """
 
     output: str | os.PathLike[str]
@@ -80,6 +85,8 @@ class BuildRequest:
     encoding: str | None = None
     accept_licence: bool = False
     passages: str | None = None
+    exclude: str | os.PathLike[str] | None = None
+    only: tuple[str, ...] = ()
 
     def wants(self, language: str) -> bool:
         """Tell whether a language is asked for, ``zh-cn`` also by ``zh``."""
@@ -123,9 +130,14 @@ _OPTIONS = {
     "encoding": "--encoding",
     "accept_licence": "--accept-licence",
     "passages": "--passages",
+    "exclude": "--exclude",
+    "only": "--only",
 }
 
-Build = Callable[..., Collection]
+Built = Collection | TrainingFolder
+"""A collection to search, or a folder to train with."""
+
+Build = Callable[..., Built]
 """Takes a `BuildRequest`, and what fetches files where tests give another."""
 
 
@@ -216,7 +228,7 @@ def find_loader(name: str) -> Loader:
     raise QgdrError(f"unknown collection {name!r}; {hint}")
 
 
-def build_collection(name: str, request: BuildRequest) -> Collection:
+def build_collection(name: str, request: BuildRequest) -> Built:
     """Build the collection ``name``.
 
     Raises

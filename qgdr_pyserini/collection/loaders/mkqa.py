@@ -12,9 +12,9 @@ from typing import Any
 
 from qgdr_pyserini.collection.collection import Collection, refuse_output, write_collection
 from qgdr_pyserini.collection.hub import Fetch, fetch_files, find_files
-from qgdr_pyserini.collection.jsonl import read_objects
 from qgdr_pyserini.collection.loaders.base import HUB, BuildRequest, Question, gather, register
 from qgdr_pyserini.collection.loaders.xor_tydi import find_passages
+from qgdr_pyserini.collection.tables import read_rows
 from qgdr_pyserini.errors import InputError
 
 SOURCE = "MKQA (https://github.com/apple/ml-mkqa)"
@@ -80,21 +80,13 @@ def topic_language(code: str) -> str:
 
 
 def _read(file: Path) -> Iterator[Question]:
-    for line, row in _rows(file):
+    for line, row in read_rows(file):
         try:
             yield from _questions(row)
         except (AttributeError, KeyError, IndexError, TypeError) as error:
             raise InputError(
                 f"not in MKQA's format ({type(error).__name__}: {error}); {ORIGIN}", file, line
             ) from None
-
-
-def _rows(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    if file.suffix != ".parquet":
-        return read_objects(file)
-    import pyarrow.parquet
-
-    return enumerate(pyarrow.parquet.read_table(file).to_pylist(), 1)
 
 
 def _questions(row: Mapping[str, Any]) -> Iterator[Question]:

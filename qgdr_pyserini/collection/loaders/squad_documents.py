@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from qgdr_pyserini.collection.collection import Collection, write_collection
 from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.collection.loaders.base import BuildRequest, register
-from qgdr_pyserini.collection.loaders.squad import HubLoader, Row, validation_split
 from qgdr_pyserini.collection.loaders.xquad import SQUAD, XQUAD, contents_of, read_xquad
+from qgdr_pyserini.collection.squad import HubLoader, Row, validation_split
 
 NAME = "squad-documents"
 SOURCE = f"XQuAD ({XQUAD}) over whole articles of the development set of SQuAD v1.1 ({SQUAD})"

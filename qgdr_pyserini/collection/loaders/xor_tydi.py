@@ -10,29 +10,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import regex
-
 from qgdr_pyserini.collection.collection import Collection, refuse_output, write_collection
 from qgdr_pyserini.collection.corpus import Passage, read_corpus
 from qgdr_pyserini.collection.hub import Fetch, fetch_files, find_files
 from qgdr_pyserini.collection.jsonl import read_objects
 from qgdr_pyserini.collection.loaders.base import HUB, BuildRequest, Question, gather, read_corpora, register
+from qgdr_pyserini.collection.tydi_language import tydi_language
 from qgdr_pyserini.errors import InputError
 
 SOURCE = "XOR-TyDi retrieve, English spans (https://github.com/AkariAsai/XORQA)"
 LICENCE = "MIT (questions), CC BY-SA 3.0 (passages of Wikipedia)"
 ORIGIN = "fetch it from https://nlp.cs.washington.edu/xorqa, or pass --source hub"
 QUESTIONS, PASSAGES = "Tevatron/xor-tydi", "Tevatron/xor-tydi-corpus"
-
-# The seven languages' scripts differ, so that a row without "lang" still tells its language.
-_SCRIPTS = {
-    "ar": r"\p{Arabic}",
-    "bn": r"\p{Bengali}",
-    "te": r"\p{Telugu}",
-    "ko": r"\p{Hangul}",
-    "ja": r"[\p{Hiragana}\p{Katakana}\p{Han}]",
-    "ru": r"\p{Cyrillic}",
-}
 
 
 @register(
@@ -91,7 +80,7 @@ def _read(file: Path) -> Iterator[Question]:
         answers = row.get("answers", [])
         if not isinstance(text, str) or not isinstance(number, (str, int)) or not _strings(answers):
             raise InputError("needs 'id', 'question' and 'answers', a list of strings", file, line)
-        lang = row.get("lang") or _language(text)
+        lang = row.get("lang") or tydi_language(text)
         relevant = [(str(passage.get("docid")), 1) for passage in row.get("positive_passages", [])]
         answers = tuple(dict.fromkeys(answers))
         question = " ".join(text.split())
@@ -100,10 +89,3 @@ def _read(file: Path) -> Iterator[Question]:
 
 def _strings(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
-
-
-def _language(text: str) -> str:
-    """Tell the language by the script that most letters are in; Finnish is the one in Latin script."""
-    counts = {lang: len(regex.findall(script, text)) for lang, script in _SCRIPTS.items()}
-    best = max(counts, key=counts.__getitem__)
-    return best if counts[best] else "fi"

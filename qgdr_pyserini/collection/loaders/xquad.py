@@ -18,7 +18,7 @@ from qgdr_pyserini.collection.answers import Answers
 from qgdr_pyserini.collection.collection import Collection, Contents, refuse_output, write_collection
 from qgdr_pyserini.collection.corpus import Passage
 from qgdr_pyserini.collection.loaders.base import HUB, BuildRequest, register
-from qgdr_pyserini.collection.loaders.squad import (
+from qgdr_pyserini.collection.squad import (
     HubLoader,
     Row,
     load_squad_from_hub,

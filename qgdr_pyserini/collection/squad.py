@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from qgdr_pyserini.collection.tables import read_table
 from qgdr_pyserini.errors import InputError, QgdrError, first_line
+from qgdr_pyserini.files import read_lines
 
 HubLoader = Callable[[str, str | None], Iterable[Mapping[str, Any]]]
 """Takes a data set's name and configuration, gives the rows of its validation split."""
@@ -28,7 +30,9 @@ class Row(NamedTuple):
 
 
 def read_squad_file(path: Path) -> list[Row]:
-    """Read a file in SQuAD v1.1's JSON format.
+    """Read a file in SQuAD's JSON format, v1.1 or v2.0, gzipped or not.
+
+    Questions of v2.0 that the paragraph does not answer are rows without answers.
 
     Raises
     ------
@@ -36,19 +40,29 @@ def read_squad_file(path: Path) -> list[Row]:
         If it is missing, is not JSON, is not in that format, or repeats a question's id.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads("\n".join(line for _, line in read_lines(path)))
         return _unique(_walk(document), path)
-    except FileNotFoundError:
-        raise InputError("no such file", path) from None
     except json.JSONDecodeError as error:
         raise InputError(f"malformed JSON ({error.msg}); fetch it again", path, error.lineno) from None
-    except UnicodeDecodeError:
-        raise InputError("not UTF-8; fetch it again", path) from None
-    except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror})", path) from None
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"not in SQuAD's format ({type(error).__name__}: {error}); fetch it again", path
+        ) from None
+
+
+def read_squad_table(path: Path) -> list[Row]:
+    """Read a Parquet file in the hub's form of SQuAD: one row a question.
+
+    Raises
+    ------
+    InputError
+        If it is missing, no Parquet file, or in another form.
+    """
+    try:
+        return _unique((_hub_row(row) for _, row in read_table(path)), path)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"not in SQuAD's form ({type(error).__name__}: {error}); fetch it again", path
         ) from None
 
 

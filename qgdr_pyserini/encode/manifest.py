@@ -18,7 +18,7 @@ UNKNOWN = "unknown"
 """What an index's manifest says of an encoder that is none of ours."""
 
 _PREFIXES = ("query_prefix", "passage_prefix")
-_OPTIONAL = (*_PREFIXES, "query_tower", "store", "index_parameters")
+_OPTIONAL = (*_PREFIXES, "query_tower", "store", "index_parameters", "quantization")
 PACKAGES = ("qgdr-pyserini", "faiss-cpu", "torch", "transformers")
 
 
@@ -70,6 +70,9 @@ class IndexManifest:
         The file beside the index that holds its passages; None where there is none.
     index_parameters
         Those of the index type that were not left to us, by their names in `IndexParameters`.
+    quantization
+        For int8: bits of a weight, and the kinds of layers that were kept in fp32; see `Quantization`. None
+        for other precisions, and for an index that was made before there was a choice.
     """
 
     encoder: str
@@ -92,6 +95,7 @@ class IndexManifest:
     store: str | None = None
     query_tower: dict[str, Any] | None = None
     index_parameters: dict[str, int] | None = None
+    quantization: dict[str, Any] | None = None
 
     @property
     def maker_of_queries(self) -> Maker:

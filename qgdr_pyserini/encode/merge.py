@@ -38,6 +38,7 @@ _COMMON = (
     "normalized",
     "max_length",
     "precision",
+    "quantization",
     "window",
     "index_type",
     "index_parameters",

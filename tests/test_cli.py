@@ -41,6 +41,31 @@ def test_help_loads_nothing_heavy():
     assert output.splitlines()[-1] == "[]"
 
 
+def loaded(*arguments):
+    """Which of the heavy packages a command has loaded when it is done."""
+    script = (
+        "import sys; from qgdr_pyserini.cli import main\n"
+        f"try: main({list(arguments)!r})\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        f"print(*[name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def test_planning_loads_faiss_alone():
+    assert loaded("plan", "--passages", "1000") == {"faiss", "numpy"}
+
+
+def test_comparing_loads_ranx_and_nothing_that_computes_vectors(tmp_path):
+    (tmp_path / "qrels.txt").write_text("q1 0 a 1\nq2 0 b 1\n")
+    (tmp_path / "run.txt").write_text("q1 Q0 a 1 2.0 x\nq2 Q0 a 1 2.0 x\n")
+    files = ["--qrels", str(tmp_path / "qrels.txt"), "--run", str(tmp_path / "run.txt")]
+    found = loaded("compare", *files, "--output", str(tmp_path / "report"))
+    assert found == {"ranx", "numpy"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -52,6 +52,9 @@ def plan(
       qgdr plan --passages 21015324 --dimension 384 --rate 250
       qgdr plan --passages 21015324 --index-type ivfpq --index-type OPQ48,IVF16384,PQ48
     """
+    import faiss  # noqa: F401  by itself, see import_faiss: planning computes nothing with torch
+
+    # isort: split
     from qgdr_pyserini.encode.faiss_types import IndexType
     from qgdr_pyserini.encode.plan import plan_indexes
 

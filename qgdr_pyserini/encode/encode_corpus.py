@@ -30,6 +30,7 @@ from qgdr_pyserini.model.inference.batching import automatic_batch_tokens
 from qgdr_pyserini.model.inference.devices import compute, device_names, load_on_all
 from qgdr_pyserini.model.inference.precision import choose_precision, set_precision
 from qgdr_pyserini.model.inference.prefetch import prefetch
+from qgdr_pyserini.model.inference.quantization import CALIBRATION_PASSAGES, Quantization, calibrate
 from qgdr_pyserini.model.registry import DEFAULT_ENCODER, is_ours
 from qgdr_pyserini.model.towers import Tower, Towers, find_towers
 from qgdr_pyserini.progress import Advance
@@ -41,6 +42,7 @@ _REPLACE = "replace"
 _SPLIT = "split"
 _TYPE = "index_type"
 _PARAMETERS = "index_parameters"
+_QUANTIZATION = "quantization"
 # Keys of a job that are not simply to be the same when it is resumed.
 _APART = (_REPLACE, STORE, _SPLIT, _TYPE, _PARAMETERS)
 
@@ -140,7 +142,7 @@ def encode_corpus(
             finished = _finished_before(place, job, passages)
             Journal.sweep(partial_folder(place))
             return finished
-        with closing(_open_work(place, job, chosen, resume, model, tell)) as work:
+        with closing(_open_work(place, job, corpus, chosen, resume, model, tell)) as work:
             return _encode(place, work, passages, models, chosen, advance)
 
 
@@ -182,8 +184,10 @@ def _encode(
         work.remove()
         return EncodedCorpus(place, before, before, time.perf_counter() - started, IndexManifest.read(place))
     refuse_existing(place, overwrite=work.job[_REPLACE])
+    described = work.job.get(_QUANTIZATION)
+    quantization = Quantization.from_description(described) if described else None
     for model in models:
-        set_precision(model, work.job["precision"])
+        set_precision(model, work.job["precision"], quantization)
     reader = WindowReader(passages, models[0], options, work.windows)
     try:
         _append_windows(reader, work, models, advance)
@@ -332,6 +336,7 @@ def _query_tower(
 def _open_work(
     place: Path,
     job: dict[str, Any],
+    corpus: str | os.PathLike[str],
     options: EncodingOptions,
     resume: bool,
     model: DualEncoder,
@@ -341,6 +346,7 @@ def _open_work(
     if resume and Journal.stands_at(partial):
         work = Journal.resume(partial)
         _refuse_other_job(partial, work.job, job)
+        _refuse_earlier_int8(partial, work.job)
         _change_index_type(work, job, tell)
         if work.job[FILES] is None:
             work.note(**{FILES: job[FILES]})
@@ -351,8 +357,36 @@ def _open_work(
     precision, reason = choose_precision(options.precision, model)
     if options.precision == "auto":
         tell(f"precision {precision}: {reason}")
+    if precision == "int8":
+        job = job | {_QUANTIZATION: _quantization(corpus, options, model, tell)}
     tokens = options.batch_tokens or automatic_batch_tokens(model.device)
     return Journal.begin(partial, job | {"precision": precision, "batch_tokens": tokens, _TYPE: kind.name})
+
+
+def _quantization(
+    corpus: str | os.PathLike[str],
+    options: EncodingOptions,
+    model: DualEncoder,
+    tell: Callable[[str], object],
+) -> dict[str, Any]:
+    """Decide which layers stay in fp32, by the corpus's first passages: they are the same for every shard."""
+    first = list(itertools.islice(read_corpus(corpus), CALIBRATION_PASSAGES))
+    tokens = model.passage_tokens(
+        [item.text for item in first], [item.title for item in first], options.max_length
+    )
+    found, loss = calibrate(model, tokens)
+    kept = ", ".join(found.kept) or "nothing"
+    measured = f"mean cosine with fp32 {1 - loss:.4f} on the first {len(first)} passages"
+    tell(f"precision int8: in fp32 stays {kept}; {measured}")
+    return found.described()
+
+
+def _refuse_earlier_int8(partial: Path, begun: dict[str, Any]) -> None:
+    if begun["precision"] == "int8" and not begun.get(_QUANTIZATION):
+        raise QgdrError(
+            f"{partial}: it was begun in the int8 of an earlier version, which was less exact; start again "
+            "with --overwrite"
+        )
 
 
 def _change_index_type(work: Journal, job: dict[str, Any], tell: Callable[[str], object]) -> None:

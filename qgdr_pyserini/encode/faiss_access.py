@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,8 +89,13 @@ def limit_threads(count: int | None) -> None:
 
 
 def import_faiss() -> Any:
-    """Import FAISS, after torch."""
-    import torch  # noqa: F401  faiss brings its own OpenMP; loaded before torch's, the two clash
+    """Import FAISS, after torch.
+
+    Where FAISS is loaded already it is too late for that: a command that computes nothing with torch imports
+    FAISS itself beforehand, and is spared torch's start.
+    """
+    if "faiss" not in sys.modules:
+        import torch  # noqa: F401  faiss brings its own OpenMP; loaded before torch's, the two clash
 
     # isort: split
     import faiss

@@ -20,7 +20,15 @@ UNKNOWN = "unknown"
 """What an index's manifest says of an encoder that is none of ours."""
 
 _PREFIXES = ("query_prefix", "passage_prefix")
-_OPTIONAL = (*_PREFIXES, "query_tower", "store", "index_parameters", "split", "truncated")
+_OPTIONAL = (
+    *_PREFIXES,
+    "query_tower",
+    "store",
+    "index_parameters",
+    "split",
+    "truncated",
+    "quantization",
+)
 PACKAGES = ("qgdr-pyserini", "faiss-cpu", "torch", "transformers")
 
 
@@ -76,6 +84,9 @@ class IndexManifest:
         Where the passages are segments of documents, how these were split: ``tokens`` and ``stride``.
     truncated
         What was cut off the passages, as `Truncation` has it; None where it was not counted.
+    quantization
+        For int8: bits of a weight, and the kinds of layers that were kept in fp32; see `Quantization`. None
+        for other precisions, and for an index that was made before there was a choice.
     """
 
     encoder: str
@@ -100,6 +111,7 @@ class IndexManifest:
     index_parameters: dict[str, int] | None = None
     split: dict[str, int] | None = None
     truncated: dict[str, int] | None = None
+    quantization: dict[str, Any] | None = None
 
     @property
     def maker_of_queries(self) -> Maker:

@@ -39,6 +39,7 @@ _COMMON = (
     "normalized",
     "max_length",
     "precision",
+    "quantization",
     "window",
     "split",
     "index_type",

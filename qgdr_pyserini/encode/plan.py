@@ -6,12 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-import torch  # noqa: F401  before faiss, see faiss_access
-
-# isort: split
-import faiss
-
-from qgdr_pyserini.encode.faiss_access import SAMPLE, ivf_of, parts, transforms
+from qgdr_pyserini.encode.faiss_access import SAMPLE, import_faiss, ivf_of, parts, transforms
 from qgdr_pyserini.encode.faiss_types import INDEX_TYPES, IndexType
 
 _FLOAT = 4
@@ -84,7 +79,7 @@ def plan_indexes(
 
 
 def _planned(kind: IndexType, passages: int, dimension: int, id_length: int) -> PlannedIndex:
-    empty = kind.empty(passages, dimension)
+    faiss, empty = import_faiss(), kind.empty(passages, dimension)
     index = int(passages * _each(empty) + _once(empty))
     raw = passages * dimension * _FLOAT
     flat = isinstance(empty, faiss.IndexFlat)
@@ -99,7 +94,7 @@ def _planned(kind: IndexType, passages: int, dimension: int, id_length: int) -> 
 
 def _learning(empty: Any, passages: int) -> int:
     """Tell how much memory the sample takes that an index learns from."""
-    if empty.is_trained and not isinstance(empty, faiss.IndexScalarQuantizer):
+    if empty.is_trained and not isinstance(empty, import_faiss().IndexScalarQuantizer):
         return 0
     # All passages are a sample that need not be copied; FAISS copies the differences to the cells' centroids.
     ivf = ivf_of(empty)
@@ -109,6 +104,7 @@ def _learning(empty: Any, passages: int) -> int:
 
 def _each(index: Any) -> float:
     """Tell how many bytes a vector takes in an index."""
+    faiss = import_faiss()
     if isinstance(index, faiss.IndexHNSW):
         # One vector in M is also in the layer above, and so on; each has its layer and where its links begin.
         graph: Any = index.hnsw
@@ -127,7 +123,7 @@ def _each(index: Any) -> float:
 
 def _once(index: Any) -> int:
     """Tell how many bytes an index takes beside its vectors: centroids, codebooks, ranges, rotations."""
-    floats = 0
+    faiss, floats = import_faiss(), 0
     for part in parts(index):
         floats += part.pq.ksub * part.d if hasattr(part, "pq") else 0
         floats += 2 * part.d if hasattr(part, "sq") and part.sq.qtype == faiss.ScalarQuantizer.QT_8bit else 0

@@ -11,6 +11,7 @@ That costs next to nothing, and the vectors come several times nearer to those c
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -77,14 +78,31 @@ def pack(model: nn.Module, dtype: torch.dtype) -> None:
     """
     if dtype == torch.float32 and not can_pack(dtype):
         return
-    for parent in list(model.modules()):
-        fused = _has_gelu(parent)
+
+    def packed(name: str, linear: nn.Linear, gelu: bool) -> nn.Module:
+        # What is behind the GELU goes into the next product only.
+        narrow = gelu or name.rpartition(".")[2] in _INTO_ATTENTION
+        return PackedLinear(linear, dtype, dtype if narrow else torch.float32, gelu)
+
+    replace_linears(model, packed)
+
+
+def replace_linears(model: nn.Module, replacement: Callable[[str, nn.Linear, bool], nn.Module]) -> None:
+    """Put other layers in the place of a model's linear ones.
+
+    Parameters
+    ----------
+    model
+        What is changed.
+    replacement
+        Makes a layer out of the name, the linear layer, and whether it is to apply the GELU behind it.
+    """
+    for path, parent in list(model.named_modules()):
+        gelu = _has_gelu(parent)
         for name, child in list(parent.named_children()):
             if isinstance(child, nn.Linear):
-                # What is behind the GELU goes into the next product only.
-                result = dtype if fused or name in _INTO_ATTENTION else torch.float32
-                setattr(parent, name, PackedLinear(child, dtype, result, gelu=fused))
-        if fused:
+                setattr(parent, name, replacement(f"{path}.{name}".lstrip("."), child, gelu))
+        if gelu:
             parent.intermediate_act_fn = nn.Identity()
 
 

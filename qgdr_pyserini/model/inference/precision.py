@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
-from typing import Any
-
 import torch
 from torch import nn
 
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.model import precision as model_precision
 from qgdr_pyserini.model.dual_encoder import DualEncoder
-from qgdr_pyserini.model.inference.packing import PackedLinear, pack
+from qgdr_pyserini.model.inference.int8 import Int8Linear, is_exact, weight_bits
+from qgdr_pyserini.model.inference.packing import PackedLinear, pack, replace_linears
+from qgdr_pyserini.model.inference.quantization import Quantization
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
 
@@ -61,10 +60,25 @@ def _packed(linear: torch.nn.Linear, dtype: torch.dtype) -> torch.nn.Module:
     return PackedLinear(linear, dtype, result=dtype)
 
 
-def set_precision(model: DualEncoder, precision: str) -> None:
-    """Have an encoder compute in a precision, in place; pooling stays in single precision."""
+def set_precision(model: DualEncoder, precision: str, quantization: Quantization | None = None) -> None:
+    """Have an encoder compute in a precision, in place; pooling stays in single precision.
+
+    Parameters
+    ----------
+    model
+        The encoder, in fp32.
+    precision
+        One of `PRECISIONS` but ``auto``.
+    quantization
+        For int8: which layers stay in fp32, as `calibrate` found it; none when None.
+
+    Raises
+    ------
+    QgdrError
+        If this processor or torch does not compute int8 as is wanted.
+    """
     if precision == "int8":
-        _quantize(model)
+        _quantize(model, quantization or Quantization(weight_bits()))
         return
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
     if model.device.type == "cpu":
@@ -99,12 +113,16 @@ def _narrow(model: nn.Module, dtype: torch.dtype) -> None:
         weights.data = weights.data.to(dtype)
 
 
-def _quantize(model: DualEncoder) -> None:
-    try:
-        from torch.ao.quantization import quantize_dynamic
-    except ImportError:
-        raise QgdrError("this torch has no dynamic quantisation; choose another precision") from None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch announces that torchao will take this over
-        quantize: Any = quantize_dynamic
-        model.model = quantize(model.model, {torch.nn.Linear}, dtype=torch.qint8)
+def _quantize(model: DualEncoder, how: Quantization) -> None:
+    if not is_exact(how.weight_bits):
+        raise QgdrError(
+            f"weights of {how.weight_bits} bits overflow in this processor's products; go on where it was "
+            "begun, or start again with --overwrite"
+        )
+
+    def layer(name: str, linear: nn.Linear, gelu: bool) -> nn.Module:
+        if how.keeps(name):
+            return PackedLinear(linear, torch.float32, gelu=gelu)
+        return Int8Linear(linear, how.weight_bits, gelu)
+
+    replace_linears(model.model, layer)

@@ -147,4 +147,5 @@ class _Trial:
         found = np.concatenate([self._model.encode_tokens([text]) for text in self._tokens]).astype(
             np.float64
         )
-        return found / np.linalg.norm(found, axis=1, keepdims=True).clip(1e-30)
+        unit: Vectors = found / np.linalg.norm(found, axis=1, keepdims=True).clip(1e-30)
+        return unit

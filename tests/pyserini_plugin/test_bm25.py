@@ -166,6 +166,10 @@ def test_a_wrong_corpus_leaves_no_run_and_no_index(tmp_path: Path, corpus: Path,
         file.write('{"id": "danube", "contents": "again"}\n')
     with pytest.raises(InputError, match=r"corpus\.jsonl:5: duplicate id 'danube'"):
         write_bm25_runs(corpus, [topics], tmp_path / "runs", Options(index=tmp_path / "lucene"))
+    assert not (tmp_path / "runs").exists(), "found while looking for the passages' language"
+    options = Options(index=tmp_path / "lucene", language="en")
+    with pytest.raises(InputError, match=r"corpus\.jsonl:5: duplicate id 'danube'"):
+        write_bm25_runs(corpus, [topics], tmp_path / "runs", options)
     assert list((tmp_path / "runs").iterdir()) == []
     assert not (tmp_path / "lucene").exists()
 

@@ -14,7 +14,7 @@ from qgdr_pyserini.evaluate.reports.language_tables import matrices
 SHOWN_SYSTEMS = 3
 """Systems that have heat maps."""
 
-_DARKEST = 0.6
+_DARKEST = 0.55
 """Ink stays readable on a cell up to this opacity, on light paper and on dark."""
 
 _SPREAD = 0.2

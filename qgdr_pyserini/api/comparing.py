@@ -23,7 +23,7 @@ from qgdr_pyserini.api.frames import (
 from qgdr_pyserini.errors import QgdrError
 from qgdr_pyserini.evaluate.answers import read_answered
 from qgdr_pyserini.evaluate.compare_files import Material, compare_material, report_material, usual_metrics
-from qgdr_pyserini.evaluate.fusion import check_method
+from qgdr_pyserini.evaluate.fusion import check_method, check_weights
 from qgdr_pyserini.evaluate.fusion import fuse as fuse_systems
 from qgdr_pyserini.evaluate.metrics import check_metrics
 from qgdr_pyserini.evaluate.reports.tables import MEAN, row_names, score_of
@@ -142,7 +142,9 @@ def compare(
     return _query_frame(comparison) if per_query else _frame(comparison)
 
 
-def fuse(runs: Mapping[str, AnyRun], method: str = "sum") -> pd.DataFrame:
+def fuse(
+    runs: Mapping[str, AnyRun], method: str = "sum", weights: Mapping[str, float] | None = None
+) -> pd.DataFrame:
     """Merge the hits of several runs, by ranx.
 
     Parameters
@@ -152,6 +154,8 @@ def fuse(runs: Mapping[str, AnyRun], method: str = "sum") -> pd.DataFrame:
     method
         By scores, each query's brought to 0..1: ``sum``, ``mnz``, ``anz``, ``max``, ``min``, ``med``; by
         ranks: ``rrf``, ``isr``, ``log_isr``, ``logn_isr``, ``bordafuse``.
+    weights
+        Of ``sum``, by the runs' names; all weigh alike when None.
 
     Returns
     -------
@@ -161,7 +165,7 @@ def fuse(runs: Mapping[str, AnyRun], method: str = "sum") -> pd.DataFrame:
     Raises
     ------
     QgdrError
-        If the method is unknown, or there are fewer than two runs.
+        If the method is unknown, there are fewer than two runs, or weights that cannot be used.
 
     Examples
     --------
@@ -172,7 +176,14 @@ def fuse(runs: Mapping[str, AnyRun], method: str = "sum") -> pd.DataFrame:
     check_method(method)
     if len(runs) < 2:
         raise QgdrError("fusion needs two runs or more")
-    return run_frame(fuse_systems(method, method, [to_system(name, run) for name, run in runs.items()]).run)
+    if weights is not None and weights.keys() != runs.keys():
+        raise QgdrError(
+            f"weights are of {', '.join(weights)}, and runs of {', '.join(runs)}; give each run one"
+        )
+    given = [weights[name] for name in runs] if weights else []
+    check_weights(method, given, len(runs))
+    systems = [to_system(name, run) for name, run in runs.items()]
+    return run_frame(fuse_systems(method, method, systems, given).run)
 
 
 def _place(corpus: AnyCorpus | None) -> contextlib.AbstractContextManager[str | None]:

@@ -25,7 +25,7 @@ import click
     multiple=True,
     metavar="METHOD",
     help="Fuse the systems into one more, called METHOD: rrf, isr, bordafuse, sum, mnz, max ...; once for "
-    "each. NAME=METHOD:SYSTEM,SYSTEM names it and chooses.",
+    "each. NAME=METHOD:SYSTEM,SYSTEM names it and chooses; NAME=sum:SYSTEM*WEIGHT,SYSTEM*WEIGHT weighs.",
 )
 @click.option("--baseline", metavar="NAME", help="System to test the others against.  [default: the first]")
 @click.option(

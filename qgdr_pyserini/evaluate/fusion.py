@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import math
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
 
 from qgdr_pyserini.collection.trec import Run, rank_hits
 from qgdr_pyserini.errors import QgdrError
@@ -25,7 +27,8 @@ def add_fused(systems: Sequence[System], options: Iterable[str]) -> list[System]
         What can be fused.
     options
         ``[NAME=]METHOD[:SYSTEM,SYSTEM...]``; METHOD is one of `BY_RANK` or `BY_SCORE`. Without a name the
-        system is called METHOD, without systems all given ones are fused.
+        system is called METHOD, without systems all given ones are fused. ``sum`` takes weights, too:
+        ``sum:SYSTEM*WEIGHT,SYSTEM*WEIGHT``.
 
     Returns
     -------
@@ -35,18 +38,19 @@ def add_fused(systems: Sequence[System], options: Iterable[str]) -> list[System]
     Raises
     ------
     QgdrError
-        If a method or system is unknown, a name is taken, or there are fewer than two systems to fuse.
+        If a method or system is unknown, a name is taken, there are fewer than two systems to fuse, or
+        weights are not such as can be used.
     """
     found = list(systems)
     for option in options:
-        name, method, members = _parse(option, systems)
+        name, method, members, weights = _parse(option, systems)
         if name in [system.name for system in found]:
             raise QgdrError(f"--fuse {option!r}: there is a system {name!r} already; say NAME={option}")
-        found.append(fuse(name, method, members))
+        found.append(fuse(name, method, members, weights))
     return found
 
 
-def fuse(name: str, method: str, systems: Sequence[System]) -> System:
+def fuse(name: str, method: str, systems: Sequence[System], weights: Sequence[float] = ()) -> System:
     """Fuse systems; parameters as in `add_fused`.
 
     Hits with equal fused scores are ordered as trec_eval does, by docid.
@@ -59,6 +63,8 @@ def fuse(name: str, method: str, systems: Sequence[System]) -> System:
         One of `BY_RANK` or `BY_SCORE`.
     systems
         At least two. One without hits for a query has no say in it.
+    weights
+        Of ``sum``, one for each system; all weigh alike where there are none.
 
     Returns
     -------
@@ -74,11 +80,24 @@ def fuse(name: str, method: str, systems: Sequence[System]) -> System:
     with warnings.catch_warnings():
         # While compiling, numba remarks on integer casts inside ranx.
         warnings.simplefilter("ignore")
-        fused = ranx.fuse(runs, norm=norm, method=method).to_dict()
+        weighted = {"method": "wsum", "params": {"weights": list(weights)}} if weights else {"method": method}
+        fused = ranx.fuse(runs, norm=norm, **weighted).to_dict()
     run = {qid: rank_hits({docid: float(score) for docid, score in fused[qid].items()}) for qid in qids}
-    names = ", ".join(system.name for system in systems)
+    names = ", ".join(_told(system.name, weight) for system, weight in zip_longest(systems, weights))
     files = tuple(dict.fromkeys(file for system in systems for file in system.files))
     return System(name, files, run, f"{name} is fused from {names} by ranx ({method}).")
+
+
+def check_weights(method: str, weights: Sequence[float], systems: int) -> None:
+    """Raise `QgdrError` unless a method can be given these weights; none can be given to any."""
+    if not weights:
+        return
+    if method != "sum":
+        raise QgdrError(f"weights are for method sum, not {method}; take them out")
+    if len(weights) != systems:
+        raise QgdrError(f"{len(weights)} weights for {systems} systems; give every system one, or none")
+    if not all(math.isfinite(weight) and weight > 0 for weight in weights):
+        raise QgdrError("weights have to be above 0")
 
 
 def check_method(method: str) -> None:
@@ -107,17 +126,34 @@ def _by_rank(hits: Mapping[str, float]) -> dict[str, float]:
     return {docid: float(-rank) for rank, docid in enumerate(hits)}
 
 
-def _parse(option: str, systems: Sequence[System]) -> tuple[str, str, list[System]]:
+def _told(name: str, weight: float | None) -> str:
+    return name if weight is None else f"{name}*{weight:g}"
+
+
+def _parse(option: str, systems: Sequence[System]) -> tuple[str, str, list[System], list[float]]:
     named, equals, rest = option.partition("=")
     method, colon, listed = (rest if equals else option).partition(":")
+    by_name = {system.name: system for system in systems}
+    chosen = dict(_weighted(item, by_name) for item in listed.split(",")) if colon else dict.fromkeys(by_name)
+    weights = [weight for weight in chosen.values() if weight is not None]
     try:
         check_method(method)
+        check_weights(method, weights, len(chosen))
     except QgdrError as error:
         raise QgdrError(f"--fuse {option!r}: {error}") from None
-    by_name = {system.name: system for system in systems}
-    names = list(dict.fromkeys(listed.split(","))) if colon else list(by_name)
-    if unknown := [name for name in names if name not in by_name]:
+    if unknown := [name for name in chosen if name not in by_name]:
         raise QgdrError(f"--fuse {option!r}: {unknown[0]!r} is none of the systems: {', '.join(by_name)}")
-    if len(names) < 2:
+    if len(chosen) < 2:
         raise QgdrError(f"--fuse {option!r}: needs two systems or more; give another --run")
-    return (named.strip() if equals else "") or method, method, [by_name[name] for name in names]
+    return (named.strip() if equals else "") or method, method, [by_name[name] for name in chosen], weights
+
+
+def _weighted(item: str, known: Mapping[str, System]) -> tuple[str, float | None]:
+    """Take the weight off a system's name, if there is one."""
+    name, star, weight = item.rpartition("*")
+    if item in known or not star:
+        return item, None
+    try:
+        return name, float(weight)
+    except ValueError:
+        return item, None

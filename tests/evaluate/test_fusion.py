@@ -8,7 +8,7 @@ from pyserini.trectools import TrecRun
 
 from qgdr_pyserini.collection.trec import rank_hits
 from qgdr_pyserini.errors import QgdrError
-from qgdr_pyserini.evaluate.fusion import BY_RANK, BY_SCORE, add_fused, fuse
+from qgdr_pyserini.evaluate.fusion import BY_RANK, BY_SCORE, add_fused, fuse, min_max
 from qgdr_pyserini.evaluate.systems import System
 
 DOCIDS = st.sampled_from(["a", "b", "c", "dé", "多"])
@@ -66,6 +66,20 @@ def test_a_hit_that_is_the_only_one_counts():
     assert run["r"] == pytest.approx({"b": 1.0, "a": 1.0, "c": 0.5})
 
 
+@settings(max_examples=30, deadline=None)
+@given(RUNS, RUNS)
+def test_scores_are_weighted(first, second):
+    systems = [system("x", first), system("y", second)]
+    whole = add_fused(systems, ["f=sum:x*0.25,y*3"])[-1].run
+    for qid, hits in whole.items():
+        expected = {}
+        for one, weight in zip(systems, (0.25, 3.0), strict=True):
+            for docid, score in min_max(one.run.get(qid, {})).items():
+                expected[docid] = expected.get(docid, 0.0) + weight * score
+        assert hits == pytest.approx(expected)
+    assert fuse("f", "sum", systems, [2.0, 2.0]).run.keys() == whole.keys()
+
+
 def test_every_method_that_is_offered_is_one_that_ranx_has():
     # To run them all would take minutes: numba compiles each.
     from ranx.fusion import fusion_switch
@@ -88,6 +102,11 @@ def test_options_name_and_choose():
         ("rff", "unknown method 'rff'; did you mean rrf"),
         ("rrf:bm25,nobody", "'nobody' is none of the systems: bm25, qgdr"),
         ("rrf:bm25", "needs two systems"),
+        ("rrf:bm25*2,qgdr*1", "weights are for method sum, not rrf"),
+        ("sum:bm25*2,qgdr", "1 weights for 2 systems"),
+        ("sum:bm25*0,qgdr*1", "weights have to be above 0"),
+        ("sum:bm25*nan,qgdr*1", "weights have to be above 0"),
+        ("sum:bm25*x,qgdr", r"'bm25\*x' is none of the systems"),
         ("qgdr=rrf", "there is a system 'qgdr' already"),
     ],
 )

@@ -157,7 +157,8 @@ def score_folder(reproduction: Reproduction, folder: Path, faults: dict[str, str
     for name, settings in reproduction.fuse.items():
         members = [systems[member] for member in settings.systems]
         present = [member for member in members if member is not None]
-        systems[name] = fuse(name, settings.method, present) if len(present) == len(members) else None
+        whole = len(present) == len(members)
+        systems[name] = fuse(name, settings.method, present, settings.weights) if whole else None
     return {
         name: _system_scores(reproduction, qrels, languages, found)
         for name, found in systems.items()

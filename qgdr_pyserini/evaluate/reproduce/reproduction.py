@@ -14,8 +14,8 @@ from typing import Any
 
 from pydantic import Field
 
-from qgdr_pyserini.errors import InputError
-from qgdr_pyserini.evaluate.fusion import BY_RANK, BY_SCORE
+from qgdr_pyserini.errors import InputError, QgdrError
+from qgdr_pyserini.evaluate.fusion import BY_RANK, BY_SCORE, check_weights
 from qgdr_pyserini.evaluate.metrics import check_metrics
 from qgdr_pyserini.evaluate.passage_languages import CUT
 from qgdr_pyserini.files import atomic_text
@@ -125,10 +125,19 @@ class FuseSettings(Settings):
         One of ``qgdr compare --fuse``.
     systems
         Names of two or more.
+    weights
+        Of method ``sum``, one for each system; all weigh alike where there are none.
     """
 
     method: str
     systems: list[str] = Field(min_length=2)
+    weights: list[float] = Field(default_factory=list)
+
+    @property
+    def option(self) -> str:
+        """What follows the name in ``--fuse``."""
+        weights = [f"*{weight!r}" for weight in self.weights] or [""] * len(self.systems)
+        return f"{self.method}:{','.join(map(''.join, zip(self.systems, weights, strict=True)))}"
 
 
 class Reproduction(Settings):
@@ -308,6 +317,10 @@ def _check_names(found: Reproduction, path: Path) -> None:
             raise InputError(f"fuse.{name}: there are commands for a system of that name", path)
         if settings.method not in (*BY_RANK, *BY_SCORE):
             raise InputError(f"fuse.{name}: unknown method {settings.method!r}", path)
+        try:
+            check_weights(settings.method, settings.weights, len(settings.systems))
+        except QgdrError as error:
+            raise InputError(f"fuse.{name}: {error}", path) from None
         if unknown := [member for member in settings.systems if member not in found.commands]:
             raise InputError(f"fuse.{name}: there are no commands for system {unknown[0]!r}", path)
     check_metrics(found.metrics)

@@ -167,7 +167,7 @@ def _request(reproduction: Reproduction, folder: Path) -> Request:
     return Request(
         qrels=str(folder / QRELS),
         runs=[f"{system}={folder / run_name(system)}" for system in reproduction.whole],
-        fuse=[f"{name}={item.method}:{','.join(item.systems)}" for name, item in reproduction.fuse.items()],
+        fuse=[f"{name}={item.option}" for name, item in reproduction.fuse.items()],
         metrics=reproduction.metrics,
         mean_of=reproduction.mean_of,
         output=str(folder),

@@ -127,8 +127,8 @@ class PassageStore:
     >>> place = Path(tempfile.mkdtemp()) / "passages.sqlite"
     >>> write_store(place, [Passage("d7", "Danube", "It rises in the Black Forest.")])
     >>> store = PassageStore(place)
-    >>> store.at([0])[0].title, store.find(["d7", "d8"])
-    ('Danube', {'d7': Passage(docid='d7', title='Danube', text='It rises in the Black Forest.')})
+    >>> store.at([0])[0].title, {docid: found.text for docid, found in store.find(["d7", "d8"]).items()}
+    ('Danube', {'d7': 'It rises in the Black Forest.'})
     """
 
     def __init__(self, path: Path) -> None:

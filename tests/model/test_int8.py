@@ -156,7 +156,7 @@ def stopped(monkeypatch, *arguments):
     append = Journal.append
 
     def fail(self, *window):
-        if len(self.segments) == 2:
+        if len(self.windows) == 2:
             raise KeyboardInterrupt
         append(self, *window)
 

@@ -11,7 +11,7 @@ BIN312 := $(VENV312)/bin
 READY312 := $(VENV312)/.installed
 LIMIT := timeout --foreground --kill-after=30s
 PLUGIN_TESTS := $(wildcard tests/pyserini_plugin/test_plugin_*.py) $(addprefix tests/pyserini_plugin/test_,$(addsuffix .py, \
-	bm25 doctor entry_points java matching offline shims_needed uninstall)) tests/encode/test_encode_queries.py \
+	bm25 doctor entry_points java matching max_passage offline shims_needed uninstall)) tests/encode/test_encode_queries.py \
 	tests/encode/test_export.py
 
 .PHONY: demo test test-pyserini2 lint docs clean

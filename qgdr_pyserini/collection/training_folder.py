@@ -149,9 +149,9 @@ class _Writer:
     def _take_passage(self, row: TrainingPassage) -> str:
         if row.docid in self._written or row.docid in self._dropped:
             return REPEATED
-        if reason := EMPTY if not row.text else EXCLUDED if self._excluded.has_passage(row) else "":
+        if not row.text or self._excluded.has_passage(row):
             self._dropped.add(row.docid)
-            return reason
+            return EXCLUDED if row.text else EMPTY
         self._written.add(row.docid)
         self._files[PASSAGES].write(json.dumps(row._asdict(), ensure_ascii=False) + "\n")
         return ""

@@ -1,8 +1,14 @@
-"""The language of XOR-TyDi's questions, where a file does not say it."""
+"""The languages of TyDi's sets: Mr. TyDi's by the names of its folders, XOR-TyDi's by a question's script."""
 
 from __future__ import annotations
 
 import regex
+
+MR_TYDI = {
+    "ar": "arabic", "bn": "bengali", "en": "english", "fi": "finnish", "id": "indonesian", "ja": "japanese",
+    "ko": "korean", "ru": "russian", "sw": "swahili", "te": "telugu", "th": "thai",
+}  # fmt: skip
+"""Mr. TyDi's languages, by code, as its folders are called."""
 
 # The seven languages' scripts differ, so that a row without "lang" still tells its language.
 _SCRIPTS = {

@@ -14,14 +14,25 @@ from typing import Any
 
 from qgdr_pyserini.collection.corpus import Passage, read_corpus
 from qgdr_pyserini.collection.passage_store import PASSAGES, store_of_corpus, write_store
-from qgdr_pyserini.encode.faiss_types import IndexParameters, IndexType
+from qgdr_pyserini.encode.faiss_types import IndexType
+from qgdr_pyserini.encode.job import (
+    PARAMETERS,
+    QUANTIZATION,
+    REPLACE,
+    TYPE,
+    asked_index_type,
+    begun_otherwise,
+    describe_job,
+    index_type_of,
+    refuse_earlier_int8,
+    refuse_other_job,
+)
 from qgdr_pyserini.encode.journal import DOCIDS, FILES, STORE, Journal
 from qgdr_pyserini.encode.manifest import MANIFEST, IndexManifest, note_store
 from qgdr_pyserini.encode.options import WHOLE, EncodingOptions
-from qgdr_pyserini.encode.split import Split
 from qgdr_pyserini.encode.splitting import Splitter
 from qgdr_pyserini.encode.truncation import as_counts
-from qgdr_pyserini.encode.windows import WindowReader, describe_files
+from qgdr_pyserini.encode.windows import WindowReader
 from qgdr_pyserini.errors import InputError, QgdrError
 from qgdr_pyserini.files import atomic_path, put_in_place, read_lines, refuse_existing
 from qgdr_pyserini.lock import only_writer
@@ -31,20 +42,13 @@ from qgdr_pyserini.model.inference.devices import compute, device_names, load_on
 from qgdr_pyserini.model.inference.precision import choose_precision, set_precision
 from qgdr_pyserini.model.inference.prefetch import prefetch
 from qgdr_pyserini.model.inference.quantization import CALIBRATION_PASSAGES, Quantization, calibrate
-from qgdr_pyserini.model.registry import DEFAULT_ENCODER, is_ours
-from qgdr_pyserini.model.towers import Tower, Towers, find_towers
+from qgdr_pyserini.model.registry import DEFAULT_ENCODER
+from qgdr_pyserini.model.towers import Tower, find_towers
 from qgdr_pyserini.progress import Advance
 
 INDEX = "index"
 
 _FINISHED = "finished"
-_REPLACE = "replace"
-_SPLIT = "split"
-_TYPE = "index_type"
-_PARAMETERS = "index_parameters"
-_QUANTIZATION = "quantization"
-# Keys of a job that are not simply to be the same when it is resumed.
-_APART = (_REPLACE, STORE, _SPLIT, _TYPE, _PARAMETERS)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -133,7 +137,7 @@ def encode_corpus(
     model = models[0]
     for guess in model.guesses:
         tell(guess)
-    job = _job(corpus, towers, model, chosen, tell) | {_REPLACE: overwrite}
+    job = describe_job(corpus, towers, model, chosen, tell) | {REPLACE: overwrite}
     if chosen.split is not None:
         passages = Splitter(model, chosen.split, job["max_length"]).segments(corpus, passages)
     with only_writer(place):
@@ -183,8 +187,8 @@ def _encode(
     if _stands_finished(place, work):
         work.remove()
         return EncodedCorpus(place, before, before, time.perf_counter() - started, IndexManifest.read(place))
-    refuse_existing(place, overwrite=work.job[_REPLACE])
-    described = work.job.get(_QUANTIZATION)
+    refuse_existing(place, overwrite=work.job[REPLACE])
+    described = work.job.get(QUANTIZATION)
     quantization = Quantization.from_description(described) if described else None
     for model in models:
         set_precision(model, work.job["precision"], quantization)
@@ -219,7 +223,7 @@ def _finish(place: Path, work: Journal, corpus_passages: int) -> IndexManifest:
     shutil.rmtree(finished, ignore_errors=True)
     finished.mkdir()
     # A shard stays exact whatever is wanted in the end: what is trained is trained when all are together.
-    kind = _index_type(work.job) if work.job["shard"] == str(WHOLE) else IndexType()
+    kind = index_type_of(work.job) if work.job["shard"] == str(WHOLE) else IndexType()
     kind.write(work.mapped(), finished / INDEX)
     shutil.copyfile(work.folder / DOCIDS, finished / DOCIDS)
     if work.job.get(STORE):
@@ -232,7 +236,7 @@ def _finish(place: Path, work: Journal, corpus_passages: int) -> IndexManifest:
 
 
 def _manifest(work: Journal, corpus_passages: int) -> IndexManifest:
-    job = {key: value for key, value in work.job.items() if key != _REPLACE}
+    job = {key: value for key, value in work.job.items() if key != REPLACE}
     return IndexManifest(
         **job,
         passages=work.count,
@@ -256,12 +260,12 @@ def _stands_finished(place: Path, work: Journal) -> bool:
 def _finished_before(place: Path, job: dict[str, Any], passages: Iterator[Passage]) -> EncodedCorpus:
     """Leave an index alone that is what would be made; one that lacks its passages gets them."""
     started, manifest = time.perf_counter(), IndexManifest.read(place)
-    found = dataclasses.asdict(manifest) | {_REPLACE: job[_REPLACE]}
-    kind = _asked(job, manifest.kind)
+    found = dataclasses.asdict(manifest) | {REPLACE: job[REPLACE]}
+    kind = asked_index_type(job, manifest.kind)
     if kind != manifest.kind:
-        raise _begun_otherwise(place, "index type", manifest.kind, kind)
+        raise begun_otherwise(place, "index type", manifest.kind, kind)
     adding = job[STORE] is not None and manifest.store is None
-    _refuse_other_job(place, found | ({STORE: job[STORE]} if adding else {}), job)
+    refuse_other_job(place, found | ({STORE: job[STORE]} if adding else {}), job)
     if adding:
         add_store(place, passages, "the corpus")
     seconds = time.perf_counter() - started
@@ -276,63 +280,6 @@ def add_store(place: Path, passages: Iterator[Passage], corpus: object) -> None:
     note_store(place, PASSAGES)
 
 
-def _job(
-    corpus: str | os.PathLike[str],
-    towers: Towers,
-    model: DualEncoder,
-    options: EncodingOptions,
-    tell: Callable[[str], object],
-) -> dict[str, Any]:
-    """Say what is being made, as far as it decides what comes out."""
-    prefixes = {"query_prefix": model.config.query_prefix, "passage_prefix": model.config.passage_prefix}
-    return {
-        "encoder": towers.name,
-        "fingerprint": model.fingerprint,
-        "dimension": model.dimension,
-        "pooling": model.config.pooling,
-        "normalized": model.config.normalize,
-        "max_length": options.max_length or model.config.passage_max_length,
-        "precision": options.precision,
-        _TYPE: options.index_type,
-        _PARAMETERS: options.index_parameters.given() or None,
-        "window": options.window,
-        "batch_tokens": options.batch_tokens,
-        "shard": str(options.shard),
-        FILES: describe_files(corpus),
-        STORE: PASSAGES if options.store else None,
-        _SPLIT: dataclasses.asdict(options.split) if options.split else None,
-        **({} if is_ours(towers.passage.folder) else prefixes),
-        **({} if towers.shared else {"query_tower": _query_tower(towers, model.dimension, options, tell)}),
-    }
-
-
-def _index_type(job: dict[str, Any]) -> IndexType:
-    """Return the index type of a job that was begun."""
-    return IndexType(job[_TYPE], IndexParameters(**job.get(_PARAMETERS) or {}))
-
-
-def _asked(job: dict[str, Any], before: IndexType) -> IndexType:
-    """Return the index type that a job asks for, where it was another before."""
-    return before.otherwise(job[_TYPE], IndexParameters(**(job[_PARAMETERS] or {})))
-
-
-def _query_tower(
-    towers: Towers, dimension: int, options: EncodingOptions, tell: Callable[[str], object]
-) -> dict[str, Any]:
-    """Say which encoder is for the queries."""
-    model = DualEncoder.from_tower(towers.query, options=options.settings)
-    if model.dimension != dimension:
-        raise QgdrError(
-            f"{towers.name}: the first gives vectors of {model.dimension} components, the second of "
-            f"{dimension}; they do not belong together"
-        )
-    for guess in model.guesses:
-        tell(guess)
-    names = ("pooling", "normalize", "query_prefix", "passage_prefix")
-    settings = {name: getattr(model.config, name) for name in names}
-    return {"encoder": towers.query_name, "fingerprint": model.fingerprint, **settings}
-
-
 def _open_work(
     place: Path,
     job: dict[str, Any],
@@ -345,22 +292,22 @@ def _open_work(
     partial = partial_folder(place)
     if resume and Journal.stands_at(partial):
         work = Journal.resume(partial)
-        _refuse_other_job(partial, work.job, job)
-        _refuse_earlier_int8(partial, work.job)
+        refuse_other_job(partial, work.job, job)
+        refuse_earlier_int8(partial, work.job)
         _change_index_type(work, job, tell)
         if work.job[FILES] is None:
             work.note(**{FILES: job[FILES]})
         tell(f"going on after {work.count:,} passages, precision {work.job['precision']}")
         return work
-    kind = _asked(job, IndexType())
+    kind = asked_index_type(job, IndexType())
     kind.refuse_unusable(model.dimension)
     precision, reason = choose_precision(options.precision, model)
     if options.precision == "auto":
         tell(f"precision {precision}: {reason}")
     if precision == "int8":
-        job = job | {_QUANTIZATION: _quantization(corpus, options, model, tell)}
+        job = job | {QUANTIZATION: _quantization(corpus, options, model, tell)}
     tokens = options.batch_tokens or automatic_batch_tokens(model.device)
-    return Journal.begin(partial, job | {"precision": precision, "batch_tokens": tokens, _TYPE: kind.name})
+    return Journal.begin(partial, job | {"precision": precision, "batch_tokens": tokens, TYPE: kind.name})
 
 
 def _quantization(
@@ -381,61 +328,14 @@ def _quantization(
     return found.described()
 
 
-def _refuse_earlier_int8(partial: Path, begun: dict[str, Any]) -> None:
-    if begun["precision"] == "int8" and not begun.get(_QUANTIZATION):
-        raise QgdrError(
-            f"{partial}: it was begun in the int8 of an earlier version, which was less exact; start again "
-            "with --overwrite"
-        )
-
-
 def _change_index_type(work: Journal, job: dict[str, Any], tell: Callable[[str], object]) -> None:
     """Take up another index type than work was begun with: the vectors are the same."""
-    before = _index_type(work.job)
-    kind = _asked(job, before)
+    before = index_type_of(work.job)
+    kind = asked_index_type(job, before)
     if kind != before:
         kind.refuse_unusable(work.job["dimension"])
-        work.note(**{_TYPE: kind.name, _PARAMETERS: kind.parameters.given() or None})
+        work.note(**{TYPE: kind.name, PARAMETERS: kind.parameters.given() or None})
         tell(f"index type {kind} instead of {before}")
-
-
-def _refuse_other_job(folder: Path, begun: dict[str, Any], job: dict[str, Any]) -> None:
-    """Raise `QgdrError` if something else would come out than what is there."""
-    _refuse_other_split(folder, begun.get(_SPLIT), job[_SPLIT])
-    # A setting that differs says more than the fingerprint that differs with it.
-    for key, wanted in sorted(job.items(), key=lambda item: item[0] == "fingerprint"):
-        was = begun.get(key)
-        # The user left these open; what was chosen then is taken again.
-        if was == wanted or wanted in (None, "auto") or was is None or key in _APART:
-            continue
-        if key != FILES:
-            raise _begun_otherwise(folder, key.replace("_", " "), was, wanted)
-        raise QgdrError(
-            f"{folder}: the corpus changed: its files have other names or sizes; put that right, or start "
-            "again with --overwrite"
-        )
-    if begun.get(STORE) != job[STORE]:
-        with_store, other = ("with", "without") if begun.get(STORE) else ("without", "with")
-        raise QgdrError(
-            f"{folder}: it was begun {with_store} the passages themselves; "
-            f"go on {other} --no-store, or start again with --overwrite"
-        )
-
-
-def _refuse_other_split(folder: Path, was: dict[str, int] | None, wanted: dict[str, int] | None) -> None:
-    """Raise `QgdrError` if documents are to be split otherwise than they were."""
-    if was != wanted:
-        before, now = (f"with {Split(**split)}" if split else "without --split" for split in (was, wanted))
-        raise QgdrError(
-            f"{folder}: it was begun {before}, not {now}; put that right, or start again with --overwrite"
-        )
-
-
-def _begun_otherwise(folder: Path, what: str, was: object, wanted: object) -> QgdrError:
-    return QgdrError(
-        f"{folder}: it was begun with {what} {was}, not {wanted}; put that right, or start again with "
-        "--overwrite"
-    )
 
 
 def _not_empty(corpus: str | os.PathLike[str]) -> Iterator[Passage]:

@@ -59,12 +59,14 @@ class DevSet:
     pool: Corpus
     precision: Precision
 
+    def recall(self, encoder: DualEncoder) -> dict[str, float]:
+        """Measure recall@`CUTOFF` of a student, by language; see `recall_by_language`."""
+        with computing_in(self.precision):
+            return recall_by_language(encoder, self.queries, self.pool(), CUTOFF)
+
     def record(self, encoder: DualEncoder) -> dict[str, dict[str, float]]:
         """Measure a student for a stage's record; by one process, nothing in the others."""
-        if not processes().is_main_process:
-            return {}
-        with computing_in(self.precision):
-            return {"recall": recall_by_language(encoder, self.queries, self.pool(), CUTOFF)}
+        return {"recall": self.recall(encoder)} if processes().is_main_process else {}
 
 
 def reranking_accuracy(rows: Iterable[CandidateList]) -> dict[str, float]:

@@ -19,14 +19,15 @@ from qgdr_pyserini.train.card import Training, write_card
 from qgdr_pyserini.train.context import Reading, StageContext
 from qgdr_pyserini.train.data import TrainingData, read_training_data
 from qgdr_pyserini.train.distillation import DistillationSettings
-from qgdr_pyserini.train.measure import CUTOFF, recall_by_language
+from qgdr_pyserini.train.measure import CUTOFF, DevSet
 from qgdr_pyserini.train.mining import Miner, Ranker
 from qgdr_pyserini.train.recipe import Recipe
-from qgdr_pyserini.train.scoring import Combiner, Lexical, LexicalScorer, Scorer
+from qgdr_pyserini.train.score_sums import Combiner, Lexical, LexicalScorer
+from qgdr_pyserini.train.scoring import Scorer
 from qgdr_pyserini.train.stages import Done, Stages
 from qgdr_pyserini.train.student import first_student, train_student
 from qgdr_pyserini.train.teacher import ReadyTeacher, make_teacher, require_peft
-from qgdr_pyserini.train.trainer import computing_in, processes
+from qgdr_pyserini.train.trainer import processes
 
 _ABSENT = "no such setting"
 
@@ -256,8 +257,8 @@ def _export(recipe: Recipe, data: TrainingData, student: Done, done: Sequence[Do
         DualEncoder.from_pretrained(student.model).save_pretrained(folder, ON_DISK[recipe.export])
         # What is measured is what was saved, rounding included.
         saved = DualEncoder.from_pretrained(folder)
-        with computing_in(recipe.negatives.precision):
-            recall = recall_by_language(saved, data.held_out, data.pool(), CUTOFF) if data.held_out else {}
+        dev = DevSet(data.held_out, data.pool, recipe.negatives.precision)
+        recall = dev.recall(saved) if data.held_out else {}
         write_card(folder, Training(recipe, data, saved, done, recall, CUTOFF))
 
 

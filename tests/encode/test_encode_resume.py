@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import multiprocessing
 import os
 import random
 import shutil
@@ -11,7 +10,7 @@ import sys
 import time
 
 import pytest
-import torch
+from encoding_process import encode, finish, start
 from test_encode_corpus import files, passage
 
 from qgdr_pyserini.collection.corpus import Passage, write_corpus
@@ -24,8 +23,6 @@ from qgdr_pyserini.model.dual_encoder import DualEncoder
 
 KILLS = int(os.environ.get("QGDR_KILLS", "3"))
 OPTIONS = EncodingOptions(device="cpu", batch_tokens=400, window=16, precision="fp32")
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["qgdr_pyserini.encode.encode_corpus", "tests.test_encode_corpus"])
 
 
 @pytest.fixture(scope="module")
@@ -39,25 +36,8 @@ def corpus(tmp_path_factory):
 def whole(tiny_encoder, corpus, tmp_path_factory):
     """The index that no one interrupted."""
     index = tmp_path_factory.mktemp("whole") / "tiny"
-    finish(corpus, index, tiny_encoder)
+    finish(corpus, index, tiny_encoder, OPTIONS)
     return index
-
-
-def encode(corpus, index, encoder):
-    torch.set_num_threads(1)
-    encode_corpus(corpus, index, str(encoder), options=OPTIONS, resume=True)
-
-
-def start(corpus, index, encoder):
-    process = PROCESSES.Process(target=encode, args=(corpus, index, encoder))
-    process.start()
-    return process
-
-
-def finish(corpus, index, encoder):
-    process = start(corpus, index, encoder)
-    process.join()
-    assert process.exitcode == 0
 
 
 def interrupted(corpus, index, encoder, monkeypatch, windows=4):
@@ -81,17 +61,17 @@ def interrupted(corpus, index, encoder, monkeypatch, windows=4):
 
 def test_killed_at_random_moments_and_resumed_gives_the_same_bytes(tiny_encoder, corpus, whole, tmp_path):
     began = time.monotonic()
-    finish(corpus, tmp_path / "timed", tiny_encoder)
+    finish(corpus, tmp_path / "timed", tiny_encoder, OPTIONS)
     seconds, partly = time.monotonic() - began, 0
     moments = random.Random(5)
     for trial in range(KILLS):
         index = tmp_path / f"trial{trial}"
-        process = start(corpus, index, tiny_encoder)
+        process = start(corpus, index, tiny_encoder, OPTIONS)
         time.sleep(moments.uniform(0, seconds))
         process.kill()  # SIGKILL; nothing if it has ended
         process.join()
         partly += index.with_name(f"{index.name}.partial").exists()
-        finish(corpus, index, tiny_encoder)
+        finish(corpus, index, tiny_encoder, OPTIONS)
         assert files(index) == files(whole), f"trial {trial}"
         assert not index.with_name(f"{index.name}.partial").exists()
     assert partly or KILLS < 10  # else none was killed at work
@@ -102,7 +82,7 @@ def test_a_torn_write_is_cut_off(name, tiny_encoder, corpus, whole, tmp_path, mo
     partial = interrupted(corpus, tmp_path / "index", tiny_encoder, monkeypatch)
     with (partial / name).open("ab") as file:
         file.write(b'{"passages": 16, "conte')
-    encode(corpus, tmp_path / "index", tiny_encoder)
+    encode(corpus, tmp_path / "index", tiny_encoder, OPTIONS)
     assert files(tmp_path / "index") == files(whole)
 
 
@@ -114,10 +94,10 @@ def test_a_damaged_segment_is_named_and_nothing_is_lost(name, tiny_encoder, corp
     spoilt[len(spoilt) * 3 // 8] ^= 1
     (partial / name).write_bytes(spoilt)
     with pytest.raises(InputError, match=rf"{name}: damaged in passages 17 to 32; restore the file"):
-        encode(corpus, tmp_path / "index", tiny_encoder)
+        encode(corpus, tmp_path / "index", tiny_encoder, OPTIONS)
     (partial / name).write_bytes(good[name][:-40])
     with pytest.raises(InputError, match="damaged in passages 49 to 64"):
-        encode(corpus, tmp_path / "index", tiny_encoder)
+        encode(corpus, tmp_path / "index", tiny_encoder, OPTIONS)
     (partial / name).write_bytes(good[name])
     assert Journal.resume(partial).count == 64
 
@@ -127,7 +107,7 @@ def test_a_journal_damaged_in_its_middle_is_refused(tiny_encoder, corpus, tmp_pa
     journal = partial / "journal.jsonl"
     journal.write_text(journal.read_text().replace('"contents"', '"conXents"', 1))
     with pytest.raises(InputError, match=r"journal\.jsonl: damaged"):
-        encode(corpus, tmp_path / "index", tiny_encoder)
+        encode(corpus, tmp_path / "index", tiny_encoder, OPTIONS)
 
 
 def test_what_was_encoded_is_not_encoded_again(tiny_encoder, corpus, tmp_path, monkeypatch):
@@ -193,7 +173,7 @@ def test_work_that_an_older_version_began_goes_on_without_a_store(
         del segment["texts"], segment["texts_bytes"]
     (partial / "journal.jsonl").write_text("".join(json.dumps(line) + "\n" for line in (job, *segments)))
     with pytest.raises(QgdrError, match="begun without the passages themselves; go on with --no-store"):
-        encode(corpus, tmp_path / "index", tiny_encoder)
+        encode(corpus, tmp_path / "index", tiny_encoder, OPTIONS)
     bare = dataclasses.replace(OPTIONS, store=False)
     done = encode_corpus(corpus, tmp_path / "index", str(tiny_encoder), options=bare, resume=True)
     assert done.resumed == 64
@@ -208,7 +188,7 @@ def test_killed_between_the_last_rename_and_the_clearing_up(
         patch.setattr(Journal, "remove", lambda self: None)
         encode_corpus(corpus, index, str(tiny_encoder), options=OPTIONS)
     assert (tmp_path / "index.partial").exists()
-    encode(corpus, index, tiny_encoder)
+    encode(corpus, index, tiny_encoder, OPTIONS)
     assert files(index) == files(whole)
     assert not (tmp_path / "index.partial").exists()
 
@@ -228,7 +208,7 @@ def test_killed_while_clearing_up(tiny_encoder, corpus, whole, tmp_path, monkeyp
         with pytest.raises(KeyboardInterrupt):
             encode_corpus(corpus, index, str(tiny_encoder), options=OPTIONS)
     assert partial.exists()
-    encode(corpus, index, tiny_encoder)
+    encode(corpus, index, tiny_encoder, OPTIONS)
     assert files(index) == files(whole)
     assert not partial.exists()
 
@@ -260,10 +240,10 @@ def test_a_changed_corpus_is_refused(tiny_encoder, corpus, tmp_path, monkeypatch
     text = copy.read_text()
     copy.write_text(text.replace('"Danube"', '"Donaau"', 1))
     with pytest.raises(QgdrError, match="the corpus changed: passages 1 to 16 differ"):
-        encode(copy, tmp_path / "index", tiny_encoder)
+        encode(copy, tmp_path / "index", tiny_encoder, OPTIONS)
     copy.write_text(text + '{"id": "more", "text": "more"}\n')
     with pytest.raises(QgdrError, match="the corpus changed: its files have other names or sizes"):
-        encode(copy, tmp_path / "index", tiny_encoder)
+        encode(copy, tmp_path / "index", tiny_encoder, OPTIONS)
     assert files(partial) == before
 
 
@@ -271,7 +251,7 @@ def test_a_bad_line_is_mended_and_the_work_goes_on(tiny_encoder, corpus, whole, 
     copy, lines = tmp_path / "corpus.jsonl", corpus.read_text().splitlines(keepends=True)
     copy.write_text("".join([*lines[:300], '{"id": \n', *lines[300:]]))
     with pytest.raises(InputError, match=r"corpus\.jsonl:301: malformed JSON"):
-        encode(copy, tmp_path / "index", tiny_encoder)
+        encode(copy, tmp_path / "index", tiny_encoder, OPTIONS)
     copy.write_text("".join(lines))
     done = encode_corpus(copy, tmp_path / "index", str(tiny_encoder), options=OPTIONS, resume=True)
     assert done.resumed == 288
@@ -283,7 +263,7 @@ def test_two_writers_at_once(tiny_encoder, corpus, tmp_path):
         only_writer(tmp_path / "index"),
         pytest.raises(QgdrError, match=r"index: another process is writing it \(process \d+ on .+\); wait"),
     ):
-        encode(corpus, tmp_path / "index", tiny_encoder)
+        encode(corpus, tmp_path / "index", tiny_encoder, OPTIONS)
     assert not (tmp_path / "index.partial").exists()
     with only_writer(tmp_path / "index"):
         pass

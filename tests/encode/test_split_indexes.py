@@ -6,10 +6,9 @@ import random
 import time
 
 import pytest
-import torch
 from click.testing import CliRunner
+from encoding_process import encode, finish, start
 from test_encode_corpus import files
-from test_encode_resume import PROCESSES
 
 from qgdr_pyserini.cli import main
 from qgdr_pyserini.collection.corpus import Passage, read_corpus, write_corpus
@@ -44,25 +43,8 @@ def corpus(tmp_path_factory):
 def whole(tiny_encoder, corpus, tmp_path_factory):
     """The index that no one interrupted."""
     index = tmp_path_factory.mktemp("whole") / "tiny"
-    finish(corpus, index, tiny_encoder)
+    finish(corpus, index, tiny_encoder, OPTIONS)
     return index
-
-
-def encode(corpus, index, encoder):
-    torch.set_num_threads(1)
-    encode_corpus(corpus, index, str(encoder), options=OPTIONS, resume=True)
-
-
-def start(corpus, index, encoder):
-    process = PROCESSES.Process(target=encode, args=(corpus, index, encoder))
-    process.start()
-    return process
-
-
-def finish(corpus, index, encoder):
-    process = start(corpus, index, encoder)
-    process.join()
-    assert process.exitcode == 0
 
 
 def refused(*arguments):
@@ -88,14 +70,14 @@ def test_every_document_is_there_in_segments_with_its_title(whole, corpus):
 
 def test_killed_and_resumed_gives_the_same_bytes(tiny_encoder, corpus, whole, tmp_path):
     began = time.monotonic()
-    finish(corpus, tmp_path / "timed", tiny_encoder)
+    finish(corpus, tmp_path / "timed", tiny_encoder, OPTIONS)
     seconds, moments = time.monotonic() - began, random.Random(3)
     for trial in range(2):
-        process = start(corpus, tmp_path / f"trial{trial}", tiny_encoder)
+        process = start(corpus, tmp_path / f"trial{trial}", tiny_encoder, OPTIONS)
         time.sleep(moments.uniform(seconds / 2, seconds))
         process.kill()  # SIGKILL
         process.join()
-        finish(corpus, tmp_path / f"trial{trial}", tiny_encoder)
+        finish(corpus, tmp_path / f"trial{trial}", tiny_encoder, OPTIONS)
         assert files(tmp_path / f"trial{trial}") == files(whole)
 
 
@@ -103,7 +85,7 @@ def test_stopped_at_a_bad_line_mended_and_resumed_gives_the_same_bytes(tiny_enco
     copy, lines = tmp_path / "corpus.jsonl", corpus.read_text().splitlines(keepends=True)
     copy.write_text("".join([*lines[:40], '{"id": "d#3", "text": "x"}\n', *lines[40:]]))
     with pytest.raises(InputError, match=r"corpus\.jsonl:41: id 'd#3' holds '#'"):
-        encode(copy, tmp_path / "index", tiny_encoder)
+        encode(copy, tmp_path / "index", tiny_encoder, OPTIONS)
     copy.write_text("".join(lines))
     done = encode_corpus(copy, tmp_path / "index", str(tiny_encoder), options=OPTIONS, resume=True)
     assert done.resumed > 0
@@ -128,7 +110,7 @@ def test_shards_join_into_the_undivided_index(tiny_encoder, corpus, whole, tmp_p
 def test_a_store_is_added_afterwards(tiny_encoder, corpus, whole, tmp_path):
     bare = dataclasses.replace(OPTIONS, store=False)
     encode_corpus(corpus, tmp_path / "index", str(tiny_encoder), options=bare)
-    encode(corpus, tmp_path / "index", tiny_encoder)
+    encode(corpus, tmp_path / "index", tiny_encoder, OPTIONS)
     assert files(tmp_path / "index") == files(whole)
 
 

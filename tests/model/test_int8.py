@@ -63,8 +63,8 @@ def test_a_layer_is_near_the_one_it_replaces(bits, gelu):
     linear = torch.nn.Linear(384, 64)
     states = torch.randn(20, 384) + 3
     exact = torch.nn.functional.gelu(linear(states)) if gelu else linear(states)
-    if not int8.is_exact(bits):
-        pytest.skip(f"weights of {bits} bits overflow in this processor's products")
+    if bits == 8 and int8.weight_bits() == 7:
+        pytest.skip("NO VNNI: weights of 8 bits overflow in this processor's products; 7 bits are tested")
     found = Int8Linear(linear, bits, gelu)(states)
     assert (found - exact).norm() < 0.02 * exact.norm()
 

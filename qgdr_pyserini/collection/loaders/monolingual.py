@@ -12,13 +12,10 @@ from qgdr_pyserini.collection.collection import Collection, refuse_output, write
 from qgdr_pyserini.collection.hub import Fetch, fetch_files, find_files
 from qgdr_pyserini.collection.loaders.base import HUB, BuildRequest, Question, gather, read_corpora, register
 from qgdr_pyserini.collection.tevatron import read_candidates
+from qgdr_pyserini.collection.tydi_language import MR_TYDI
 from qgdr_pyserini.errors import InputError
 from qgdr_pyserini.files import read_lines
 
-MR_TYDI = {
-    "ar": "arabic", "bn": "bengali", "en": "english", "fi": "finnish", "id": "indonesian", "ja": "japanese",
-    "ko": "korean", "ru": "russian", "sw": "swahili", "te": "telugu", "th": "thai",
-}  # fmt: skip
 MIRACL = (
     "ar", "bn", "de", "en", "es", "fa", "fi", "fr", "hi", "id", "ja", "ko", "ru", "sw", "te", "th", "yo",
     "zh",

@@ -13,14 +13,12 @@ from pathlib import Path
 
 from qgdr_pyserini.collection.training_sources.base import OnHub, Row, register
 from qgdr_pyserini.collection.training_sources.tevatron import read_positives
+from qgdr_pyserini.collection.tydi_language import MR_TYDI
 from qgdr_pyserini.errors import InputError
 
 SOURCE = "mr-tydi"
 
-_LANGUAGES = {
-    "arabic": "ar", "bengali": "bn", "english": "en", "finnish": "fi", "indonesian": "id", "japanese": "ja",
-    "korean": "ko", "russian": "ru", "swahili": "sw", "telugu": "te", "thai": "th",
-}  # fmt: skip
+_LANGUAGES = {name: code for code, name in MR_TYDI.items()}
 _FOLDER = re.compile(r"mrtydi-v1\.\d-(\w+)")
 
 
